@@ -1,0 +1,106 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { isRefused, Refused } from "../core/errors.ts";
+import type { Commit, Reply, Store } from "../store/store.ts";
+import type { Answer, Caller, RequestKey } from "./caller.ts";
+import { jitter } from "./ids.ts";
+
+/** Attempts before a write that keeps losing the race is given back to the caller. */
+const ATTEMPTS_MAX = 5;
+const BACKOFF_MS = 20;
+
+/** What one decision came to: what to write, and the answer: plain JSON, since it is stored for repeats. */
+export interface Change<T> {
+  /** Absent: nothing changes. */
+  readonly commit?: Commit;
+  readonly result: T;
+}
+
+/** The one loop of the engine: load, decide, fold, commit; again when the race was lost. */
+export interface Changes {
+  /**
+   * Runs `decide` and commits what it decided. Calls with the same `lock` wait for each other
+   * in this process; other processes are met by compare-and-set.
+   *
+   * @throws {Refused} what `decide` refuses; `contention` after five lost races.
+   */
+  change<T>(lock: string, decide: () => Promise<Change<T>>): Promise<T>;
+
+  /** The same, idempotent by the caller's request: the answer is stored in the same commit. */
+  mutate<T>(caller: Caller, lock: string, decide: () => Promise<Change<T>>): Promise<Answer<T>>;
+}
+
+export function createChanges(store: Store, replyTtlMs: number): Changes {
+  const tails = new Map<string, Promise<unknown>>();
+
+  async function locked<T>(lock: string, work: () => Promise<T>): Promise<T> {
+    const before = tails.get(lock) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    tails.set(lock, mine);
+    try {
+      return await mine;
+    } finally {
+      if (tails.get(lock) === mine) tails.delete(lock);
+    }
+  }
+
+  async function retried<T>(lock: string, attempt: () => Promise<T>): Promise<T> {
+    for (let n = 1; ; n++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!isRefused(error, "version_conflict", "reservation_lost")) throw error;
+        if (n === ATTEMPTS_MAX) throw new Refused({ code: "contention", key: lock });
+        await delay(1 + jitter() * BACKOFF_MS);
+      }
+    }
+  }
+
+  async function write<T>({ commit, result }: Change<T>): Promise<T> {
+    if (commit !== undefined) await store.commit(commit);
+    return result;
+  }
+
+  /** The stored answer, if the request was carried out before. */
+  async function earlier<T>({ ns, request }: Caller): Promise<Answer<T> | undefined> {
+    if (request === undefined) return undefined;
+    const reply = await store.reply(ns, request.key);
+    return reply && { result: replay<T>(reply, request), replayed: true };
+  }
+
+  async function answer<T>(caller: Caller, decide: () => Promise<Change<T>>): Promise<Answer<T>> {
+    const { ns, request } = caller;
+    if (request === undefined) return { result: await write(await decide()), replayed: false };
+    const { key, hash } = request;
+    const done = await earlier<T>(caller);
+    if (done !== undefined) return done;
+    const { commit = {}, result } = await decide();
+    const reply = { ns, key, requestHash: hash, body: JSON.stringify(result), ttlMs: replyTtlMs };
+    const { replayed } = await store.commit({ ...commit, reply });
+    if (replayed !== undefined) return { result: replay<T>(replayed, request), replayed: true };
+    return { result, replayed: false };
+  }
+
+  /** A refusal may only mean that another process has just carried the request out. */
+  async function answerOrEarlier<T>(caller: Caller, decide: () => Promise<Change<T>>) {
+    try {
+      return await answer(caller, decide);
+    } catch (error) {
+      const done = error instanceof Refused ? await earlier<T>(caller) : undefined;
+      if (done === undefined) throw error;
+      return done;
+    }
+  }
+
+  return {
+    change: (lock, decide) => locked(lock, () => retried(lock, async () => write(await decide()))),
+    mutate: (caller, lock, decide) =>
+      locked(lock, () => retried(lock, () => answerOrEarlier(caller, decide))),
+  };
+}
+
+function replay<T>({ requestHash, body }: Reply, { id, hash }: RequestKey): T {
+  if (!Buffer.from(requestHash).equals(hash)) {
+    throw new Refused({ code: "request_id_reused", requestId: id });
+  }
+  return JSON.parse(body) as T;
+}
