@@ -1,7 +1,7 @@
 // Fills the git-ignored .proto-deps/ with the .proto files that ours import or that we serve:
 // gRPC health and reflection are copied out of their packages; buf/validate/validate.proto comes
 // in no package as text, so it is printed from the descriptor that @bufbuild/protovalidate holds.
-// Runs before every buf command, offline.
+// Runs before every buf command, offline: node tools/proto-deps.mjs [FOLDER]
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,8 +33,8 @@ const RANGE_END_MAX = 536_870_912;
  * The text of a proto2 file whose only custom field option is buf.validate's own `predefined`.
  * Refuses what it cannot print, so that a newer protovalidate cannot lose anything in silence.
  */
-export function printValidateProto(file = file_buf_validate_validate) {
-  const proto = file.proto;
+function printValidateProto() {
+  const proto = file_buf_validate_validate.proto;
   expect(proto.syntax === "" || proto.syntax === "proto2", "a proto2 file");
   expect(proto.service.length === 0, "no services");
   return [
@@ -140,4 +140,4 @@ function write(target) {
   writeFileSync(join(target, "buf/validate/validate.proto"), printValidateProto());
 }
 
-if (import.meta.main) write(join(ROOT, ".proto-deps"));
+write(process.argv[2] ?? join(ROOT, ".proto-deps"));
