@@ -1774,8 +1774,7 @@ export const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse> = /*
  */
 export const AgentState = {
   /**
-   * Nothing reported yet, or a word this contract does not know; see
-   * status_text.
+   * Nothing reported yet.
    *
    * @generated from enum value: AGENT_STATE_UNSPECIFIED = 0;
    */

@@ -27,15 +27,14 @@ export const file_opscore_v1_logging: GenFile = /*@__PURE__*/
  */
 export type LogEntry = Message<"opscore.v1.LogEntry"> & {
   /**
-   * Position in the journal; dense, from 1. Set by the server; what a
-   * producer says here is dropped.
+   * Position in the journal; dense, from 1. Set by the server; what a producer says is dropped.
    *
    * @generated from field: uint64 position = 1;
    */
   position: bigint;
 
   /**
-   * What it is. Set by the server; what a producer says here is dropped.
+   * What it is. Set by the server; what a producer says is dropped.
    *
    * @generated from field: opscore.v1.LogEntryKind kind = 2;
    */
@@ -78,8 +77,7 @@ export type LogEntry = Message<"opscore.v1.LogEntry"> & {
   eventTime?: Timestamp | undefined;
 
   /**
-   * The store's clock. Set by the server; what a
-   * producer says here is dropped.
+   * The store's clock. Set by the server; what a producer says is dropped.
    *
    * @generated from field: google.protobuf.Timestamp time = 8;
    */
@@ -128,24 +126,21 @@ export type LogEntry = Message<"opscore.v1.LogEntry"> & {
   spanId: string;
 
   /**
-   * Who wrote it. Set by the server; what a
-   * producer says here is dropped.
+   * Who wrote it. Set by the server; what a producer says is dropped.
    *
    * @generated from field: string actor = 15;
    */
   actor: string;
 
   /**
-   * Which producer. Set by the server; what a
-   * producer says here is dropped.
+   * Which producer. Set by the server; what a producer says is dropped.
    *
    * @generated from field: string producer_id = 16;
    */
   producerId: string;
 
   /**
-   * Its number there. Set by the server; what a
-   * producer says here is dropped.
+   * Its number there. Set by the server; what a producer says is dropped.
    *
    * @generated from field: uint64 producer_seq = 17;
    */
