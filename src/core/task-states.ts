@@ -7,25 +7,9 @@ import type { Task, TaskState } from "./task.ts";
  */
 export const TASK_MOVES: Readonly<Record<TaskState, readonly TaskState[]>> = {
   queued: ["assigned", "running", "failed", "cancelled"],
-  assigned: [
-    "assigned",
-    "running",
-    "succeeded",
-    "retry_wait",
-    "queued",
-    "failed",
-    "cancelled",
-  ],
+  assigned: ["assigned", "running", "succeeded", "retry_wait", "queued", "failed", "cancelled"],
   running: ["running", "succeeded", "retry_wait", "queued", "failed", "cancelled"],
-  retry_wait: [
-    "retry_wait",
-    "queued",
-    "assigned",
-    "running",
-    "succeeded",
-    "failed",
-    "cancelled",
-  ],
+  retry_wait: ["retry_wait", "queued", "assigned", "running", "succeeded", "failed", "cancelled"],
   succeeded: [],
   failed: [],
   cancelled: ["cancelled"],

@@ -56,6 +56,11 @@ export interface Task {
   readonly releases: number;
   /** The present holder; the last one stays visible in `agentId`. */
   readonly lease?: TaskLease;
+  /**
+   * A lease that ended without a report of its holder. Its attempt is not over: until the next
+   * hand-out a report still counts.
+   */
+  readonly lapsed?: TaskLease;
   readonly agentId?: string;
   readonly sessionId?: string;
   readonly failure?: Failure;
@@ -162,6 +167,8 @@ export type TaskEvent =
       readonly failure: Failure;
       readonly readyAtMs: number;
       readonly hash?: string;
+      /** Its lease ran out unreported: until the next hand-out a report still counts. */
+      readonly lapsed?: true;
     }
   /** Given back: the attempt does not count. */
   | {
@@ -178,6 +185,7 @@ export type TaskEvent =
       readonly type: "late_report";
       readonly leaseEpoch: number;
       readonly report: "complete" | "fail" | "release";
+      readonly hash: string;
       readonly failure?: Failure;
     };
 
