@@ -1,5 +1,5 @@
 import type { Filter } from "../core/filter.ts";
-import type { Plan } from "../core/plan.ts";
+import type { Plan } from "../core/template-plan.ts";
 import type { Bounds, Template } from "../core/template-types.ts";
 import type { PageOptions } from "./agents.ts";
 import type { Answer, Caller } from "./caller.ts";

@@ -1,0 +1,178 @@
+import type { Agent } from "../core/agent.ts";
+import type { Directive } from "./agents.ts";
+import type { Assignment } from "./tasks.ts";
+
+/** The slots of one agent that live leases use, as this process knows them. Shared by its lines. */
+export class Slots {
+  readonly #held = new Set<string>();
+  /** Ends seen while the leases of the agent were still being read. */
+  #endedMeanwhile: Set<string> | undefined = new Set();
+  #handing = 0;
+  /** Since when the agent holds nothing, by the store's clock: the longest idle goes first. */
+  idleSinceMs: number;
+
+  constructor(nowMs: number) {
+    this.idleSinceMs = nowMs;
+  }
+
+  get used(): number {
+    return this.#held.size + this.#handing;
+  }
+
+  /** The leases that the store knew when the first line was opened. */
+  start(taskIds: readonly string[]): void {
+    for (const taskId of taskIds) if (!this.#endedMeanwhile?.has(taskId)) this.#held.add(taskId);
+    this.#endedMeanwhile = undefined;
+  }
+
+  /** Takes a slot while a hand-out is being committed; disposing gives it back. */
+  reserve(): Disposable {
+    this.#handing++;
+    return { [Symbol.dispose]: () => void this.#handing-- };
+  }
+
+  hold(taskId: string): void {
+    this.#held.add(taskId);
+  }
+
+  drop(taskId: string, nowMs: number): void {
+    this.#endedMeanwhile?.add(taskId);
+    if (this.#held.delete(taskId) && this.#held.size === 0) this.idleSinceMs = nowMs;
+  }
+}
+
+/** What waits to be said on a line. */
+export interface Said {
+  readonly assignments: readonly Assignment[];
+  readonly directives: readonly Directive[];
+}
+
+export interface LineOptions {
+  readonly ns: string;
+  readonly agent: Agent;
+  readonly sessionId: string;
+  readonly epoch: number;
+  readonly leaseMs: number;
+  /** A stream stays; a poll ends with its first answer. */
+  readonly kind: "stream" | "poll";
+  readonly autoAck: boolean;
+  readonly window: number;
+}
+
+/**
+ * One open line of an agent: a poll or a stream that is there to be handed work.
+ * A line knows how much it can take now; nothing is handed out while nobody
+ * pulls, so what is handed out leaves at once.
+ */
+export class Line {
+  readonly options: LineOptions;
+  readonly slots: Slots;
+  window: number;
+  #assignments: Assignment[] = [];
+  #directives: Directive[] = [];
+  #wake: (() => void) | undefined;
+  readonly #onPull: () => void;
+
+  /** `onPull` is called when the line begins to wait. */
+  constructor(options: LineOptions, slots: Slots, onPull: () => void) {
+    this.options = options;
+    this.slots = slots;
+    this.window = options.window;
+    this.#onPull = onPull;
+  }
+
+  /** Tasks that it can be handed now. */
+  get wanting(): number {
+    if (this.#wake === undefined) return 0;
+    const limit = Math.min(this.window, this.options.agent.spec.slots);
+    return Math.max(0, limit - this.slots.used);
+  }
+
+  say({ assignments = [], directives = [] }: Partial<Said>): void {
+    this.#assignments.push(...assignments);
+    this.#directives.push(...directives);
+    this.#wake?.();
+  }
+
+  /** Takes what was said so far. */
+  take(): Said {
+    const said = { assignments: this.#assignments, directives: this.#directives };
+    this.#assignments = [];
+    this.#directives = [];
+    return said;
+  }
+
+  /** Resolves when there is something to take, or when `signal` aborts. */
+  async pull(signal: AbortSignal): Promise<void> {
+    if (this.#assignments.length + this.#directives.length > 0 || signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    this.#wake = wake;
+    signal.addEventListener("abort", wake, { once: true });
+    this.#onPull();
+    try {
+      await promise;
+    } finally {
+      this.#wake = undefined;
+      signal.removeEventListener("abort", wake);
+    }
+  }
+}
+
+/** The open lines of this process. */
+export class Lines {
+  readonly #agents = new Map<string, { readonly slots: Slots; readonly lines: Set<Line> }>();
+  #changed = Promise.withResolvers<void>();
+
+  /** Lines that can be handed something now. */
+  wanting(): readonly Line[] {
+    return [...this.#agents.values()].flatMap(({ lines }) =>
+      [...lines].filter((l) => l.wanting > 0),
+    );
+  }
+
+  of(ns: string, agentId: string): readonly Line[] {
+    return [...(this.#agents.get(nameOf(ns, agentId))?.lines ?? [])];
+  }
+
+  slotsOf(ns: string, agentId: string): Slots | undefined {
+    return this.#agents.get(nameOf(ns, agentId))?.slots;
+  }
+
+  get empty(): boolean {
+    return this.#agents.size === 0;
+  }
+
+  /** Opens a line. `fresh`: the agent had none, so its slots must be started from the store. */
+  open(options: LineOptions, nowMs: number): { readonly line: Line; readonly fresh: boolean } {
+    const name = nameOf(options.ns, options.agent.agentId);
+    const known = this.#agents.get(name);
+    const agent = known ?? { slots: new Slots(nowMs), lines: new Set<Line>() };
+    this.#agents.set(name, agent);
+    const line = new Line(options, agent.slots, () => this.ring());
+    agent.lines.add(line);
+    return { line, fresh: known === undefined };
+  }
+
+  close(line: Line): void {
+    const name = nameOf(line.options.ns, line.options.agent.agentId);
+    const agent = this.#agents.get(name);
+    agent?.lines.delete(line);
+    if (agent?.lines.size === 0) this.#agents.delete(name);
+  }
+
+  /** Says that a line may have begun to want something. */
+  ring(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  /** Resolves at the next ring. */
+  get rung(): Promise<void> {
+    return this.#changed.promise;
+  }
+}
+
+function nameOf(ns: string, agentId: string): string {
+  return `${ns}/${agentId}`;
+}
