@@ -30,6 +30,8 @@ function specifics(event: TaskEvent, { readyAtMs }: Task): Partial<TaskChange> {
       return { readyAtMs, ...dispositionOf(event) };
     case "failed":
       return { failure: event.failure, ...dispositionOf(event) };
+    case "cancelling":
+      return { cancel: { deadlineMs: event.deadlineMs, reason: event.reason } };
     case "late_report":
       return {
         late: true,
