@@ -1,4 +1,4 @@
-import type { Agent, AgentCommand, AgentEvent, AgentState, Liveness, Session } from "./agent.ts";
+import type { Agent, AgentCommand, AgentEvent, Liveness, Session } from "./agent.ts";
 import { TRANSITIONS } from "./agent-states.ts";
 import { Refused, unreachable } from "./errors.ts";
 import { sameJson } from "./same-json.ts";
@@ -53,7 +53,7 @@ function respecified(agent: Agent, spec: Agent["spec"]): AgentEvent[] {
 function decideDeregister(agent: Agent, { force, leases }: Command<"deregister">): AgentEvent[] {
   const { agentId } = agent;
   const message = leases > 0 ? `it holds ${leases} tasks` : "its session is live";
-  if (!force && (leases > 0 || isSessionLive(agent))) {
+  if (!force && (leases > 0 || liveSession(agent) !== undefined)) {
     throw new Refused({ code: "agent_in_use", agentId, message });
   }
   return [...ended(agent, "deregistered"), { type: "deregistered" }];
@@ -63,9 +63,9 @@ function decideOpen(agent: Agent, command: Command<"open_session">, nowMs: numbe
   const { agentId, session: last, state, statusText, liveness } = agent;
   const { sessionId, leaseMs, peer } = command;
   if (last?.sessionId === sessionId) return [];
-  if (command.ifLive === "fail" && isSessionLive(agent)) {
-    const retryAfterMs = last?.leaseMs ?? leaseMs;
-    throw new Refused({ code: "session_live", agentId, retryAfterMs });
+  const live = liveSession(agent);
+  if (command.ifLive === "fail" && live !== undefined) {
+    throw new Refused({ code: "session_live", agentId, retryAfterMs: live.leaseMs });
   }
   const epoch = (last?.epoch ?? 0) + 1;
   const session: Session = { sessionId, agentId, epoch, leaseMs, openedAtMs: nowMs, peer };
@@ -146,16 +146,14 @@ function fenced({ session }: Agent, { sessionId, epoch }: Sender): Session {
 /** The end of the agent's open session, if there is one, and what it means for the agent. */
 function ended(agent: Agent, reason: string): AgentEvent[] {
   const events: AgentEvent[] = isOpen(agent.session) ? [closed(agent.session, reason)] : [];
-  if (agent.state !== "offline") events.push(said(agent.state, "offline"));
+  if (agent.state !== "offline") {
+    events.push({ type: "state_changed", from: agent.state, to: "offline", statusText: "" });
+  }
   return [...events, ...observed(agent.liveness, "unspecified")];
 }
 
 function closed({ sessionId, epoch }: Session, reason: string): AgentEvent {
   return { type: "session_closed", sessionId, epoch, reason };
-}
-
-function said(from: AgentState, to: AgentState): AgentEvent {
-  return { type: "state_changed", from, to, statusText: "" };
 }
 
 function observed(from: Liveness, to: Liveness): AgentEvent[] {
@@ -166,9 +164,9 @@ function isOpen(session: Session | undefined): session is Session {
   return session !== undefined && session.closedAtMs === undefined;
 }
 
-/** A session that may still work: its lease has not run out. */
-function isSessionLive({ session, liveness }: Agent): boolean {
-  return isOpen(session) && liveness !== "lost";
+/** The session, if it may still work: its lease has not run out. */
+function liveSession({ session, liveness }: Agent): Session | undefined {
+  return isOpen(session) && liveness !== "lost" ? session : undefined;
 }
 
 function present(agent: Agent | undefined): Agent {
