@@ -63,7 +63,8 @@ export type Refusal =
   | { readonly code: "version_conflict"; readonly key: string }
   | { readonly code: "reservation_lost"; readonly key: string }
   | { readonly code: "contention"; readonly key: string }
-  | { readonly code: "cursor_expired"; readonly oldest: bigint }
+  /** `cursor` is `oldest` as callers can use it; doors know how to write it. */
+  | { readonly code: "cursor_expired"; readonly oldest: bigint; readonly cursor?: string }
   | { readonly code: "store_full" }
   | { readonly code: "store_unavailable"; readonly message: string }
   | { readonly code: "data_corrupt"; readonly key: string; readonly message: string }

@@ -25,7 +25,8 @@ export interface SessionOptions {
 export interface StateReport {
   readonly agentId: string;
   readonly session?: { readonly sessionId: string; readonly epoch: number };
-  readonly state: AgentState;
+  /** Absent: unchanged, only the words are new. */
+  readonly state?: AgentState;
   readonly statusText: string;
   readonly details?: JsonObject;
   readonly eventTimeMs?: number;

@@ -1,7 +1,7 @@
 import type { Json } from "../core/json.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import type { Page, PageOptions } from "./agents.ts";
+import type { HeldTask, Page, PageOptions } from "./agents.ts";
 import type { Answer, Caller } from "./caller.ts";
 
 /** A run as it is read. */
@@ -24,6 +24,8 @@ export interface TaskRecord {
   readonly task: Task;
   /** The present end of its lease, as heartbeats moved it. */
   readonly leaseUntilMs?: number;
+  /** What its holder last said about it. */
+  readonly progress?: HeldTask;
   readonly output?: Json;
 }
 
@@ -81,8 +83,16 @@ export interface Runs {
     ns: string,
     options: PageOptions & { readonly oldestFirst: boolean },
   ): Promise<Page<RunRecord>>;
-  /** Each atomically; at most 1,000 a call. */
-  cancel(caller: Caller, target: RunTarget, graceMs: number): Promise<Answer<BulkResult>>;
+  /**
+   * Each atomically; at most 1,000 a call. `expectedRevision` goes with one id.
+   * @throws {Refused} `revision_mismatch`.
+   */
+  cancel(
+    caller: Caller,
+    target: RunTarget,
+    graceMs: number,
+    expectedRevision?: number,
+  ): Promise<Answer<BulkResult>>;
   /** @throws {Refused} `not_found`. */
   task(ns: string, taskId: string): Promise<TaskRecord>;
   /** Newest first, without payloads. */

@@ -68,6 +68,8 @@ export interface Tasks {
   ): Promise<{
     readonly assignments: readonly Assignment[];
     readonly directives: readonly Directive[];
+    /** End of the session's lease, as the wait moved it. */
+    readonly leaseUntilMs: number;
   }>;
   /** Opens the session's one assignment stream; an older one ends as replaced. */
   work(caller: Caller, options: WorkOptions, signal: AbortSignal): Promise<WorkStream>;
