@@ -69,15 +69,15 @@ export function createAdvance({ limits, planOf }: AdvanceDeps): Advance {
     const before = draft.get<Run>(key);
     const plan = await planOf(draft.ns, command.type === "start" ? command.run : existing(before));
     const needed = before === undefined ? [] : outputsNeeded(before, plan, command);
-    const valueOf = (path: string) => valueKey(draft.ns, runId, path);
-    await draft.load(...[RUN_INPUT, RUN_OUTPUT, ...needed].map(valueOf));
+    const valueAt = (path: string) => valueKey(draft.ns, runId, path);
+    await draft.load(...[RUN_INPUT, RUN_OUTPUT, ...needed].map(valueAt));
     const { events, cancels } = decideRun(before, plan, command, {
       nowMs: draft.nowMs,
       input:
         command.type === "start"
           ? command.run.input
-          : draft.get<StoredValue>(valueOf(RUN_INPUT))?.value,
-      outputOf: (path) => draft.get<StoredValue>(valueOf(path))?.value,
+          : draft.get<StoredValue>(valueAt(RUN_INPUT))?.value,
+      outputOf: (path) => draft.get<StoredValue>(valueAt(path))?.value,
       newTaskId: () => newId(draft.nowMs),
     });
     if (events.length === 0) return;

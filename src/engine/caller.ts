@@ -1,3 +1,5 @@
+import { Refused } from "../core/errors.ts";
+
 /** On whose behalf something is done. Made by a door from the credential, never from the body. */
 export interface Caller {
   readonly ns: string;
@@ -27,4 +29,11 @@ export interface Answer<T> {
 /** The engine's own doing. */
 export function system(ns: string): Caller {
   return { ns, actor: "system" };
+}
+
+/** An agent acts for itself only; people and gateways act for any. @throws {Refused} `identity_mismatch`. */
+export function refuseOther({ actor }: Caller, agentId: string): void {
+  if (actor.startsWith("agent:") && actor !== `agent:${agentId}`) {
+    throw new Refused({ code: "identity_mismatch", principal: actor, agentId });
+  }
 }

@@ -29,7 +29,12 @@ export interface Changes {
   mutate<T>(caller: Caller, lock: string, decide: () => Promise<Change<T>>): Promise<Answer<T>>;
 }
 
-export function createChanges(store: Store, replyTtlMs: number): Changes {
+/** `onCommit` hears of every commit that was carried out. */
+export function createChanges(
+  store: Store,
+  replyTtlMs: number,
+  onCommit: (commit: Commit) => void,
+): Changes {
   const tails = new Map<string, Promise<unknown>>();
 
   async function locked<T>(lock: string, work: () => Promise<T>): Promise<T> {
@@ -56,7 +61,10 @@ export function createChanges(store: Store, replyTtlMs: number): Changes {
   }
 
   async function write<T>({ commit, result }: Change<T>): Promise<T> {
-    if (commit !== undefined) await store.commit(commit);
+    if (commit !== undefined) {
+      await store.commit(commit);
+      onCommit(commit);
+    }
     return result;
   }
 
@@ -77,6 +85,7 @@ export function createChanges(store: Store, replyTtlMs: number): Changes {
     const reply = { ns, key, requestHash: hash, body: JSON.stringify(result), ttlMs: replyTtlMs };
     const { replayed } = await store.commit({ ...commit, reply });
     if (replayed !== undefined) return { result: replay<T>(replayed, request), replayed: true };
+    onCommit(commit);
     return { result, replayed: false };
   }
 

@@ -8,6 +8,7 @@ import { isWaiting } from "../core/task-states.ts";
 import { attemptDeadlineMs, leaseTimerAtMs } from "../core/task-times.ts";
 import type { Reserved, Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
+import type { Alarm } from "./alarm.ts";
 import { system } from "./caller.ts";
 import type { Changes } from "./changes.ts";
 import { createDraft } from "./draft.ts";
@@ -28,6 +29,7 @@ export interface DispatchDeps {
   readonly changes: Changes;
   readonly advance: Advance;
   readonly lines: Lines;
+  readonly alarm: Alarm;
   readonly limits: Limits;
   readonly logger: Logger;
   readonly replicaId: string;
@@ -42,7 +44,8 @@ export async function dispatch(deps: DispatchDeps, signal: AbortSignal): Promise
   const { store, lines, logger } = deps;
   while (!signal.aborted) {
     const rung = lines.rung; // Taken before looking: a line that opens now is not missed.
-    const wants = wantsOf(lines.wanting());
+    const wanting = lines.wanting();
+    const wants = wantsOf(wanting);
     if (wants.length === 0) {
       await Promise.race([rung, aborted(signal)]);
       continue;
@@ -50,13 +53,15 @@ export async function dispatch(deps: DispatchDeps, signal: AbortSignal): Promise
     try {
       const items = await store.claim(wants, deps.replicaId, RESERVE_MS);
       if (items.length > 0) await handOut(deps, items);
-      else
+      else {
+        for (const line of wanting) line.markLooked();
         await readyOr(
           store,
           wants.map(({ queue }) => queue),
           rung,
           signal,
         );
+      }
     } catch (error) {
       if (signal.aborted) return;
       logger.error({ err: error }, "hand-out failed, trying again");
@@ -114,7 +119,7 @@ async function handOut(deps: DispatchDeps, items: readonly Reserved[]): Promise<
     const candidates = lines.wanting().flatMap((line) => candidateOf(line, nsOf(item), agents));
     const chosen = pickAgent(task, candidates);
     work.push(
-      chosen === undefined ? giveBack(store, item, now) : assign(deps, item, task, chosen.line),
+      chosen === undefined ? giveBack(deps, item, now) : assign(deps, item, task, chosen.line),
     );
   }
   await Promise.all(work);
@@ -151,7 +156,7 @@ async function loadAgents(store: Store, lines: readonly Line[]): Promise<Map<str
 async function assign(deps: DispatchDeps, item: Reserved, task: Task, line: Line): Promise<void> {
   const { store, changes, advance, limits, logger } = deps;
   const { ns, agent, sessionId, epoch, leaseMs, autoAck } = line.options;
-  using _slot = line.slots.reserve();
+  using _slot = line.reserve();
   try {
     const assignment = await changes.change(`run/${ns}/${task.runId}`, async () => {
       const draft = createDraft(store, ns);
@@ -170,9 +175,7 @@ async function assign(deps: DispatchDeps, item: Reserved, task: Task, line: Line
       const commit = draft.toCommit();
       return { ...(commit && { commit }), result: handed && toAssignment(handed) };
     });
-    if (assignment === undefined) return;
-    line.slots.hold(task.taskId);
-    line.say({ assignments: [assignment] });
+    if (assignment !== undefined) line.hand(assignment);
   } catch (error) {
     // Lost to somebody else, or the task moved on: the item is theirs, or comes back by itself.
     if (!(error instanceof Refused)) throw error;
@@ -198,11 +201,16 @@ async function finish(store: Store, { queue, key, token }: Reserved): Promise<vo
 }
 
 /** Puts an item back for a while, longer each time. */
-async function giveBack(store: Store, item: Reserved, nowMs: number): Promise<void> {
+async function giveBack(
+  { store, alarm }: DispatchDeps,
+  item: Reserved,
+  nowMs: number,
+): Promise<void> {
   const { queue, key, token, priority, payload } = item;
   const delayMs = Math.min(RETURN_MAX_MS, Math.max(RETURN_MIN_MS, Number(payload ?? 0) * 2));
   const due = [{ queue, key, priority, dueAtMs: nowMs + delayMs, payload: String(delayMs) }];
   await unlessLost(store.commit({ finish: [{ queue, key, token }], due }));
+  alarm.hear({ due });
 }
 
 async function unlessLost(commit: Promise<unknown>): Promise<void> {

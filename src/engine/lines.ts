@@ -25,10 +25,14 @@ export class Slots {
     this.#endedMeanwhile = undefined;
   }
 
-  /** Takes a slot while a hand-out is being committed; disposing gives it back. */
-  reserve(): Disposable {
+  /** Takes a slot while a hand-out is being committed. */
+  reserve(): void {
     this.#handing++;
-    return { [Symbol.dispose]: () => void this.#handing-- };
+  }
+
+  /** Gives a reserved slot back; what was handed out is held by then. */
+  release(): void {
+    this.#handing--;
   }
 
   hold(taskId: string): void {
@@ -67,10 +71,14 @@ export interface LineOptions {
 export class Line {
   readonly options: LineOptions;
   readonly slots: Slots;
+  /** Stream: tasks the agent holds at most. Poll: tasks it takes at most. */
   window: number;
+  #replaced = false;
+  #handing = 0;
   #assignments: Assignment[] = [];
   #directives: Directive[] = [];
   #wake: (() => void) | undefined;
+  readonly #looked = new AbortController();
   readonly #onPull: () => void;
 
   /** `onPull` is called when the line begins to wait. */
@@ -83,13 +91,55 @@ export class Line {
 
   /** Tasks that it can be handed now. */
   get wanting(): number {
-    if (this.#wake === undefined) return 0;
-    const limit = Math.min(this.window, this.options.agent.spec.slots);
-    return Math.max(0, limit - this.slots.used);
+    if (this.#wake === undefined || this.#replaced) return 0;
+    const { kind, agent } = this.options;
+    const free = agent.spec.slots - this.slots.used;
+    const open =
+      kind === "stream"
+        ? this.window - this.slots.used
+        : this.window - this.#assignments.length - this.#handing;
+    return Math.max(0, Math.min(free, open));
   }
 
-  say({ assignments = [], directives = [] }: Partial<Said>): void {
-    this.#assignments.push(...assignments);
+  /** Aborts once the queues were seen to hold nothing for it. */
+  get looked(): AbortSignal {
+    return this.#looked.signal;
+  }
+
+  markLooked(): void {
+    this.#looked.abort();
+  }
+
+  /** A newer stream of the session took over. */
+  get replaced(): boolean {
+    return this.#replaced;
+  }
+
+  replace(): void {
+    this.#replaced = true;
+    this.#wake?.();
+  }
+
+  /** Takes a slot while a hand-out is committed. What is handed out together is said together. */
+  reserve(): Disposable {
+    this.#handing++;
+    this.slots.reserve();
+    return {
+      [Symbol.dispose]: () => {
+        this.#handing--;
+        this.slots.release();
+        if (this.#handing === 0 && this.#assignments.length > 0) this.#wake?.();
+      },
+    };
+  }
+
+  hand(assignment: Assignment): void {
+    this.slots.hold(assignment.task.taskId);
+    this.#assignments.push(assignment);
+    if (this.#handing === 0) this.#wake?.();
+  }
+
+  direct(directives: readonly Directive[]): void {
     this.#directives.push(...directives);
     this.#wake?.();
   }
@@ -102,9 +152,10 @@ export class Line {
     return said;
   }
 
-  /** Resolves when there is something to take, or when `signal` aborts. */
+  /** Resolves when there is something to take, when it was replaced, or when `signal` aborts. */
   async pull(signal: AbortSignal): Promise<void> {
-    if (this.#assignments.length + this.#directives.length > 0 || signal.aborted) return;
+    const nothing = this.#assignments.length + this.#directives.length === 0;
+    if (!nothing || this.#replaced || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = () => resolve();
     this.#wake = wake;

@@ -1,7 +1,7 @@
 import type { Json } from "../core/json.ts";
 import type { Disposition, Task, TaskState } from "../core/task.ts";
 import type { Failure } from "../core/template-types.ts";
-import type { Directive } from "./agents.ts";
+import type { Directive, HeldTask } from "./agents.ts";
 import type { Caller } from "./caller.ts";
 
 /** A report about one task, keyed by (task, lease epoch): no request id is needed. */
@@ -58,12 +58,16 @@ export interface Tasks {
   /** @throws {Refused} `not_found`, `lease_lost`, `outcome_recorded`, `identity_mismatch`, `too_large`. */
   report(caller: Caller, agentId: string | undefined, report: TaskReport): Promise<TaskReceipt>;
   /**
-   * Hands out up to `maxTasks`; waits for the first until `signal` aborts, then answers with none.
+   * Hands out up to `maxTasks`; looks at least once, then waits for the first until `signal` aborts, then answers with none.
    * Counts as a beat, every second while it waits.
    */
   poll(
     caller: Caller,
-    options: WorkOptions & { readonly maxTasks: number },
+    options: Omit<WorkOptions, "window"> & {
+      readonly maxTasks: number;
+      /** Every task it holds: their leases are renewed. */
+      readonly held: readonly HeldTask[];
+    },
     signal: AbortSignal,
   ): Promise<{
     readonly assignments: readonly Assignment[];

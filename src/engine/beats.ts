@@ -1,0 +1,125 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Agent } from "../core/agent.ts";
+import type { Task } from "../core/task.ts";
+import { isEnded } from "../core/task-states.ts";
+import { renewedUntilMs } from "../core/task-times.ts";
+import type { SessionLease, Store } from "../store/store.ts";
+import type { Directive, HeldTask } from "./agents.ts";
+import { leaseTimer, taskKey } from "./keys.ts";
+
+/** Beats that arrive within this time are one write. */
+const GATHER_MS = 50;
+
+export interface BeatResult {
+  readonly leaseUntilMs: number;
+  readonly directives: readonly Directive[];
+  /** A held task stands still for longer than its step allows. */
+  readonly stalled: boolean;
+}
+
+/**
+ * Renews leases of sessions and tasks. Beats write no history and are gathered:
+ * ten thousand agents cost a few writes a second. What is answered is on disk.
+ */
+export interface Beats {
+  /** `undefined`: a newer session took over in the meantime. */
+  beat(ns: string, agent: Agent, held: readonly HeldTask[]): Promise<BeatResult | undefined>;
+  /** Whether a held task has stood still for longer than its step allows. */
+  isStill(task: Task): boolean;
+}
+
+interface Moved {
+  readonly leaseEpoch: number;
+  readonly progress: number;
+  readonly atMs: number;
+}
+
+export function createBeats(store: Store): Beats {
+  /** The last progress heard of each held task, by task. */
+  const moved = new Map<string, Moved>();
+  const session = gatherer((leases: readonly SessionLease[]) => store.beat(leases));
+  const timers = gatherer((items: readonly { key: string; dueAtMs: number }[]) =>
+    store.extend(items),
+  );
+
+  function heard(task: Task, { taskId, leaseEpoch, progress }: HeldTask, nowMs: number): number {
+    const before = moved.get(taskId);
+    const same = before?.leaseEpoch === leaseEpoch && before.progress === progress;
+    // The first word after a restart counts as progress: better late than wrong.
+    const now = same ? before : { leaseEpoch, progress, atMs: nowMs };
+    moved.set(taskId, now);
+    return Math.max(now.atMs, task.startedAtMs ?? 0);
+  }
+
+  async function renew(ns: string, task: Task, held: HeldTask): Promise<boolean> {
+    const nowMs = store.nowMs();
+    const movedAtMs = heard(task, held, nowMs);
+    const dueAtMs = renewedUntilMs(task, nowMs, movedAtMs);
+    if (dueAtMs === undefined) return false;
+    if (dueAtMs > nowMs)
+      await timers({ key: leaseTimer(ns, task.taskId, task.leaseEpoch).key, dueAtMs });
+    return dueAtMs <= nowMs;
+  }
+
+  return {
+    async beat(ns, agent, held) {
+      const { session: open } = agent;
+      if (open === undefined) return undefined;
+      const lease = { ns, agentId: agent.agentId, sessionEpoch: open.epoch, leaseMs: open.leaseMs };
+      const current = session(lease);
+      const entities = await store.load(held.map(({ taskId }) => taskKey(ns, taskId)));
+      const directives: Directive[] = [];
+      const renewals = held.map(async (item, i) => {
+        const entity = entities[i];
+        const task = entity === undefined ? undefined : (JSON.parse(entity.state) as Task);
+        const directive = directiveFor(task, item, agent.agentId);
+        if (directive !== undefined) directives.push(directive);
+        if (task === undefined || directive?.type === "drop_task") moved.delete(item.taskId);
+        else return renew(ns, task, item);
+        return false;
+      });
+      const stalled = (await Promise.all(renewals)).some(Boolean);
+      if (!(await current)) return undefined;
+      return { leaseUntilMs: store.nowMs() + open.leaseMs, directives, stalled };
+    },
+
+    isStill({ taskId, leaseEpoch, timeouts: { heartbeatMs } }) {
+      const last = moved.get(taskId);
+      if (heartbeatMs === undefined || last?.leaseEpoch !== leaseEpoch) return false;
+      return store.nowMs() - last.atMs >= heartbeatMs;
+    },
+  };
+}
+
+/** What to say about a task that an agent says it holds. */
+function directiveFor(
+  task: Task | undefined,
+  { taskId, leaseEpoch }: HeldTask,
+  agentId: string,
+): Directive | undefined {
+  const drop = (reason: string): Directive => ({ type: "drop_task", taskId, leaseEpoch, reason });
+  if (task === undefined) return drop("there is no such task");
+  if (task.leaseEpoch !== leaseEpoch || task.agentId !== agentId)
+    return drop("it was handed out again");
+  if (isEnded(task)) return drop(`the task is ${task.state}`);
+  if (task.cancel === undefined) return undefined;
+  return { type: "cancel_task", taskId, leaseEpoch, ...task.cancel };
+}
+
+/** Gathers single calls into one; each gets its own answer. */
+function gatherer<I>(
+  write: (items: readonly I[]) => Promise<readonly boolean[]>,
+): (item: I) => Promise<boolean> {
+  let waiting: I[] = [];
+  let batch: Promise<readonly boolean[]> | undefined;
+  return async (item) => {
+    const index = waiting.push(item) - 1;
+    batch ??= delay(GATHER_MS).then(() => {
+      const items = waiting;
+      waiting = [];
+      batch = undefined;
+      return write(items);
+    });
+    return (await batch)[index] ?? false;
+  };
+}

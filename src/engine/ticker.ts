@@ -1,0 +1,93 @@
+import type { Logger } from "pino";
+import type { Limits } from "../core/limits.ts";
+import type { Reserved, Store } from "../store/store.ts";
+import type { Alarm } from "./alarm.ts";
+import { SESSION_CHECKS, TIMERS } from "./keys.ts";
+
+/** How often the process looks whether it stood still itself. */
+const PULSE_MS = 50;
+/** A gap between two pulses that is no usual delay. */
+const PAUSE_MS = 1_000;
+const RESERVE_MS = 10_000;
+const CLAIM_MAX = 100;
+const SWEEP_MAX = 1_000;
+
+export interface TickerDeps {
+  readonly store: Store;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly replicaId: string;
+  readonly alarm: Alarm;
+  /** Handles one due item; idempotent, and finishes the item by its token. */
+  readonly handle: (item: Reserved, patience: Patience) => Promise<void>;
+}
+
+/**
+ * Whether silence may be held against anybody. After a start, and after the
+ * process itself stood still, agents get one lease to be heard again: their
+ * beats wait in the sockets while we were away.
+ */
+export interface Patience {
+  /** Until when nobody's lease is judged. Unix ms of the store. */
+  readonly untilMs: number;
+}
+
+/** Takes due items and has them handled, until `signal` aborts. What it forgets, the next sweep finds. */
+export async function tick(deps: TickerDeps, signal: AbortSignal): Promise<void> {
+  const { store, limits, logger, alarm } = deps;
+  const patience = watchPauses(store, limits, signal);
+  while (!signal.aborted) {
+    let nextMs = store.nowMs() + limits.sweep_ms;
+    try {
+      alarm.clear();
+      const judge = store.nowMs() >= patience.untilMs;
+      const swept = await store.due({ limit: SWEEP_MAX, expireLeases: judge });
+      if (swept.moved === SWEEP_MAX) nextMs = store.nowMs();
+      else nextMs = Math.min(nextMs, swept.nextDueMs ?? nextMs);
+      while ((await takeDue(deps, patience)) === CLAIM_MAX);
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.error({ err: error }, "a sweep failed, trying again");
+    }
+    await alarm.wait(store, nextMs, signal);
+  }
+}
+
+async function takeDue(
+  { store, replicaId, handle, logger }: TickerDeps,
+  patience: Patience,
+): Promise<number> {
+  const queues = [TIMERS, SESSION_CHECKS].map((queue) => ({ queue, limit: CLAIM_MAX / 2 }));
+  const items = await store.claim(queues, replicaId, RESERVE_MS);
+  await Promise.all(
+    items.map(async (item) => {
+      try {
+        await handle(item, patience);
+      } catch (error) {
+        // Its reservation runs out and it comes again.
+        logger.error({ err: error, queue: item.queue, key: item.key }, "a due item failed");
+      }
+    }),
+  );
+  return items.length;
+}
+
+function watchPauses(store: Store, limits: Limits, signal: AbortSignal): Patience {
+  let untilMs = store.nowMs() + limits.lease_ms;
+  let lastMs = store.nowMs();
+  const pulse = setInterval(() => {
+    const nowMs = store.nowMs();
+    const gapMs = nowMs - lastMs;
+    lastMs = nowMs;
+    if (gapMs > PAUSE_MS) {
+      const graceMs = gapMs > limits.lease_ms / 2 ? limits.lease_ms : gapMs;
+      untilMs = Math.max(untilMs, nowMs + graceMs);
+    }
+  }, PULSE_MS);
+  signal.addEventListener("abort", () => clearInterval(pulse), { once: true });
+  return {
+    get untilMs() {
+      return untilMs;
+    },
+  };
+}
