@@ -4,7 +4,7 @@ import { VERSION } from "../version.ts";
 import { serveCommand } from "./serve-command.ts";
 
 /** What the command `opscore` ends with. */
-export const EXIT = { ok: 0, failure: 1, usage: 2, config: 78, interrupted: 130 } as const;
+const EXIT = { ok: 0, failure: 1, usage: 2, config: 78, interrupted: 130 } as const;
 
 /** Runs one command line, without the program's name, and returns its exit code. */
 export async function run(args: readonly string[]): Promise<number> {
