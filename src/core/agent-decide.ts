@@ -1,7 +1,8 @@
 import type { Agent, AgentCommand, AgentEvent, Liveness, Session } from "./agent.ts";
 import { TRANSITIONS } from "./agent-states.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import { Refused, unreachable } from "./errors.ts";
-import { sameJson } from "./same-json.ts";
+import type { Json } from "./json.ts";
 
 type Command<T extends AgentCommand["type"]> = Extract<AgentCommand, { type: T }>;
 
@@ -47,7 +48,7 @@ function decideRegister(agent: Agent | undefined, command: Command<"register">):
 }
 
 function respecified(agent: Agent, spec: Agent["spec"]): AgentEvent[] {
-  return sameJson(agent.spec, spec) ? [] : [{ type: "updated", spec }];
+  return readsSame(agent.spec, spec) ? [] : [{ type: "updated", spec }];
 }
 
 function decideDeregister(agent: Agent, { force, leases }: Command<"deregister">): AgentEvent[] {
@@ -89,7 +90,7 @@ function decideReport(agent: Agent, command: Command<"report">): AgentEvent[] {
   if (from !== to && !TRANSITIONS[from].includes(to)) {
     throw new Refused({ code: "illegal_transition", agentId, from, to });
   }
-  const isKnown = statusText === agent.statusText && sameJson(details, agent.details);
+  const isKnown = statusText === agent.statusText && readsSame(details, agent.details);
   if (from === to && isKnown) return heard;
   return [
     ...heard,
@@ -167,6 +168,11 @@ function isOpen(session: Session | undefined): session is Session {
 /** The session, if it may still work: its lease has not run out. */
 function liveSession({ session, liveness }: Agent): Session | undefined {
   return isOpen(session) && liveness !== "lost" ? session : undefined;
+}
+
+/** Whether two values are the same as JSON: the order of keys makes no difference. */
+function readsSame(a: unknown, b: unknown): boolean {
+  return canonicalJson(a as Json) === canonicalJson(b as Json);
 }
 
 function present(agent: Agent | undefined): Agent {

@@ -60,7 +60,9 @@ export function duePriority(readyAtMs: number, priority: number): number {
 }
 
 function offers({ spec }: Agent, wanted: string): boolean {
-  const { name, range } = parseCapability(wanted);
+  const capability = parseCapability(wanted);
+  if (capability === undefined) return false;
+  const { name, range } = capability;
   return spec.capabilities.some(
     (offered) => offered.name === name && satisfies(offered.version ?? "0.0.0", range),
   );

@@ -20,7 +20,7 @@ export function decideOutcome(
   limits: Limits,
 ): TaskDecision {
   fence(task, report.leaseEpoch);
-  if (task.outcome?.hash === report.hash) return { events: [], disposition: "duplicate" };
+  if (task.outcome?.hash === recorded(report)) return { events: [], disposition: "duplicate" };
   if (task.outcome !== undefined) throw outcomeRecorded(task);
   if (task.lease === undefined && task.lapsed === undefined) throw leaseLost(task);
   if (task.cancel !== undefined || task.state === "cancelled") return decideLate(task, report);
@@ -45,9 +45,9 @@ export function decideAck(task: Task, { leaseEpoch }: Ack, nowMs: number): TaskD
 }
 
 function outcomeOf(task: Task, report: Outcome, nowMs: number, limits: Limits): TaskEvent {
-  if (report.type === "complete") return { type: "succeeded", hash: report.hash };
-  const { hash, jitter } = report;
-  const end = { nowMs, limits, jitter, hash };
+  const hash = recorded(report);
+  if (report.type === "complete") return { type: "succeeded", hash };
+  const end = { nowMs, limits, jitter: report.jitter, hash };
   return report.type === "fail"
     ? decideAfterFailure(task, report.failure, end)
     : decideRelease(task, report.reason, report.notBeforeMs, end);
@@ -55,17 +55,21 @@ function outcomeOf(task: Task, report: Outcome, nowMs: number, limits: Limits): 
 
 /** Its run needs the task no more: the report is noted, and nobody holds the task any longer. */
 function decideLate(task: Task, report: Outcome): TaskDecision {
-  const { leaseEpoch, hash } = report;
   const noted: TaskEvent = {
     type: "late_report",
-    leaseEpoch,
+    leaseEpoch: report.leaseEpoch,
     report: report.type,
-    hash,
+    hash: recorded(report),
     ...(report.type === "fail" && { failure: report.failure }),
   };
   const reason = task.cancel?.reason ?? "";
   const events: TaskEvent[] = isHeld(task) ? [noted, { type: "cancelled", reason }] : [noted];
   return { events, disposition: "late" };
+}
+
+/** What tells this report from another: an output can read like a failure. */
+function recorded({ type, hash }: Outcome): string {
+  return `${type} ${hash}`;
 }
 
 function fence(task: Task, leaseEpoch: number): void {

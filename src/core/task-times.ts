@@ -1,9 +1,9 @@
 import type { Task, TaskLease } from "./task.ts";
-import { isHeld, isWaiting } from "./task-states.ts";
+import { isWaiting } from "./task-states.ts";
 
 /** When the timer of a held task is due: its lease, its attempt or the step's time is over. */
 export function leaseTimerAtMs(task: Task): number | undefined {
-  if (!isHeld(task) || task.lease === undefined) return undefined;
+  if (task.lease === undefined) return undefined;
   return Math.min(task.lease.untilMs, attemptDeadlineMs(task), totalDeadlineMs(task));
 }
 
@@ -24,7 +24,7 @@ export function renewedUntilMs(
   nowMs: number,
   lastProgressAtMs: number,
 ): number | undefined {
-  if (task.state !== "running" || task.lease === undefined) return leaseTimerAtMs(task);
+  if (task.lease === undefined || task.state === "assigned") return leaseTimerAtMs(task);
   return Math.min(
     leaseUntilMs(task, task.lease, nowMs, lastProgressAtMs),
     attemptDeadlineMs(task),

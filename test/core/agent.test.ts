@@ -62,7 +62,7 @@ describe("registration", () => {
   });
 
   test.each([
-    ["an array is no object", { ...SPEC, labels: { team: "b", more: "1" } }],
+    ["one label more", { ...SPEC, labels: { team: "b", more: "1" } }],
     ["a missing capability", { ...SPEC, capabilities: [] }],
     ["another word", { ...SPEC, version: "1.2.1" }],
     ["a part that was left out", { ...SPEC, displayName: "Ada" }],
