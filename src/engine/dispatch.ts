@@ -172,8 +172,7 @@ async function assign(deps: DispatchDeps, item: Reserved, task: Task, line: Line
       await advance.task(draft, task.taskId, command, system(ns));
       draft.finish({ queue: item.queue, key: item.key, token: item.token });
       const handed = draft.get<Task>(taskKey(ns, task.taskId));
-      const commit = draft.toCommit();
-      return { ...(commit && { commit }), result: handed && toAssignment(handed) };
+      return { ...draft.toChange(), result: handed && toAssignment(handed) };
     });
     if (assignment !== undefined) line.hand(assignment);
   } catch (error) {

@@ -36,8 +36,8 @@ export interface Draft {
   finish(item: DueKey & { readonly token?: number }): void;
   openSession(lease: SessionLease): void;
   endSession(lease: Omit<SessionLease, "leaseMs">): void;
-  /** Everything so far as one commit; `undefined` when nothing changed. */
-  toCommit(): Commit | undefined;
+  /** Everything so far as one commit; without one when nothing changed. */
+  toChange(): { readonly commit?: Commit };
 }
 
 /**
@@ -98,11 +98,11 @@ export function createDraft(store: Store, ns: string): Draft {
     openSession: (lease) => void sessions.push(lease),
     endSession: (lease) => void endSessions.push(lease),
 
-    toCommit() {
+    toChange() {
       const written = [...seen.values()].filter((s) => s.written);
       const quiet = [entries, sessions, endSessions].every((list) => list.length === 0);
-      if (written.length === 0 && quiet && due.size === 0 && finish.size === 0) return undefined;
-      return {
+      if (written.length === 0 && quiet && due.size === 0 && finish.size === 0) return {};
+      const commit: Commit = {
         expect: written.map(({ key, entity }) => ({
           ...keyOf(key),
           version: entity?.version ?? 0,
@@ -119,6 +119,7 @@ export function createDraft(store: Store, ns: string): Draft {
         sessions,
         endSessions,
       };
+      return { commit };
     },
   };
 }

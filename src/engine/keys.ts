@@ -70,6 +70,12 @@ export const retireTimer = (ns: string, runId: string): DueKey => ({
   key: `run/${ns}/${runId}/retire`,
 });
 
+/** Gives the tasks of an ended session back. */
+export const sessionEndTimer = (ns: string, sessionId: string): DueKey => ({
+  queue: TIMERS,
+  key: `session/${ns}/${sessionId}/end`,
+});
+
 /** What a timer in `sys/timer` is for, as its payload. */
 export type Timer =
   | {

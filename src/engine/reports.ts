@@ -42,8 +42,7 @@ export function createReports({ store, changes, advance }: ReportDeps): Tasks["r
       const output = report.report.type === "complete" ? report.report.output : undefined;
       const { disposition } = await advance.task(draft, taskId, toCommand(report), by, output);
       const after = draft.get<Task>(key) ?? before;
-      const commit = draft.toCommit();
-      return { ...(commit && { commit }), result: toReceipt(after, disposition) };
+      return { ...draft.toChange(), result: toReceipt(after, disposition) };
     });
   };
 }

@@ -188,8 +188,7 @@ async function closeLine(
             jitter: jitter(),
           } as const;
           await advance.task(draft, taskId, release, system(ns));
-          const commit = draft.toCommit();
-          return { ...(commit && { commit }), result: undefined };
+          return { ...draft.toChange(), result: undefined };
         });
       } catch (error) {
         if (!isRefused(error, "lease_lost", "outcome_recorded", "contention")) throw error;
