@@ -8,9 +8,9 @@ import type { Expression, RetryPolicy, StepKind, Timeouts } from "./template-typ
  */
 export interface Plan {
   readonly main: BlockPlan;
-  /** Every block by path, in template order: "" is main, `draft/` the fallback of step `draft`. */
+  /** Every block by path: "" is main, `draft/` the fallback of step `draft`. */
   readonly blocks: ReadonlyMap<string, BlockPlan>;
-  /** Every step by path, in template order. */
+  /** Every step by path. */
   readonly steps: ReadonlyMap<string, StepPlan>;
   /** The path of every step, by its id. */
   readonly paths: ReadonlyMap<string, string>;
