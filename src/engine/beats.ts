@@ -26,39 +26,53 @@ export interface Beats {
   beat(ns: string, agent: Agent, held: readonly HeldTask[]): Promise<BeatResult | undefined>;
   /** Whether a held task has stood still for longer than its step allows. */
   isStill(task: Task): boolean;
+  /** The agent's last words about its present attempt, and where they moved its lease. */
+  last(task: Task): { readonly held: HeldTask; readonly untilMs: number } | undefined;
 }
 
-interface Moved {
-  readonly leaseEpoch: number;
-  readonly progress: number;
-  readonly atMs: number;
+/** Words of agents kept in memory; the oldest go first. */
+const WORDS_MAX = 100_000;
+
+interface Words {
+  readonly held: HeldTask;
+  /** When its progress last grew. */
+  readonly movedAtMs: number;
+  readonly untilMs: number;
 }
 
 export function createBeats(store: Store): Beats {
-  /** The last progress heard of each held task, by task. */
-  const moved = new Map<string, Moved>();
+  const words = new Map<string, Words>();
   const session = gatherer((leases: readonly SessionLease[]) => store.beat(leases));
   const timers = gatherer((items: readonly { key: string; dueAtMs: number }[]) =>
     store.extend(items),
   );
 
-  function heard(task: Task, { taskId, leaseEpoch, progress }: HeldTask, nowMs: number): number {
-    const before = moved.get(taskId);
-    const same = before?.leaseEpoch === leaseEpoch && before.progress === progress;
-    // The first word after a restart counts as progress: better late than wrong.
-    const now = same ? before : { leaseEpoch, progress, atMs: nowMs };
-    moved.set(taskId, now);
-    return Math.max(now.atMs, task.startedAtMs ?? 0);
+  function last({ taskId, leaseEpoch }: Pick<Task, "taskId" | "leaseEpoch">): Words | undefined {
+    const found = words.get(taskId);
+    return found?.held.leaseEpoch === leaseEpoch ? found : undefined;
+  }
+
+  function keep(said: Words): void {
+    const { taskId } = said.held;
+    words.delete(taskId);
+    words.set(taskId, said);
+    const [oldest] = words.keys();
+    if (words.size > WORDS_MAX && oldest !== undefined) words.delete(oldest);
   }
 
   async function renew(ns: string, task: Task, held: HeldTask): Promise<boolean> {
     const nowMs = store.nowMs();
-    const movedAtMs = heard(task, held, nowMs);
-    const dueAtMs = renewedUntilMs(task, nowMs, movedAtMs);
-    if (dueAtMs === undefined) return false;
-    if (dueAtMs > nowMs)
-      await timers({ key: leaseTimer(ns, task.taskId, task.leaseEpoch).key, dueAtMs });
-    return dueAtMs <= nowMs;
+    const before = last(task);
+    // The first word after a restart counts as progress: better late than wrong.
+    const movedAtMs = before?.held.progress === held.progress ? before.movedAtMs : nowMs;
+    const untilMs = renewedUntilMs(task, nowMs, movedAtMs);
+    if (untilMs === undefined) return false;
+    keep({ held, movedAtMs, untilMs });
+    if (untilMs > nowMs) {
+      const { key } = leaseTimer(ns, task.taskId, task.leaseEpoch);
+      await timers({ key, dueAtMs: untilMs });
+    }
+    return untilMs <= nowMs;
   }
 
   return {
@@ -74,7 +88,7 @@ export function createBeats(store: Store): Beats {
         const task = entity === undefined ? undefined : (JSON.parse(entity.state) as Task);
         const directive = directiveFor(task, item, agent.agentId);
         if (directive !== undefined) directives.push(directive);
-        if (task === undefined || directive?.type === "drop_task") moved.delete(item.taskId);
+        if (task === undefined || directive?.type === "drop_task") words.delete(item.taskId);
         else return renew(ns, task, item);
         return false;
       });
@@ -83,11 +97,14 @@ export function createBeats(store: Store): Beats {
       return { leaseUntilMs: store.nowMs() + open.leaseMs, directives, stalled };
     },
 
-    isStill({ taskId, leaseEpoch, timeouts: { heartbeatMs } }) {
-      const last = moved.get(taskId);
-      if (heartbeatMs === undefined || last?.leaseEpoch !== leaseEpoch) return false;
-      return store.nowMs() - last.atMs >= heartbeatMs;
+    isStill(task) {
+      const { heartbeatMs } = task.timeouts;
+      const said = last(task);
+      if (heartbeatMs === undefined || said === undefined) return false;
+      return store.nowMs() - said.movedAtMs >= heartbeatMs;
     },
+
+    last,
   };
 }
 

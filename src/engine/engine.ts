@@ -1,12 +1,32 @@
 import type { Logger } from "pino";
 import type { Limits } from "../core/limits.ts";
 import type { Store } from "../store/store.ts";
+import { createAdvance } from "./advance.ts";
+import { createAgentReads } from "./agent-reads.ts";
+import { createRegistry } from "./agent-registry.ts";
 import type { Agents } from "./agents.ts";
+import { Alarm } from "./alarm.ts";
+import { createBeats } from "./beats.ts";
+import { createChanges } from "./changes.ts";
+import { dispatch } from "./dispatch.ts";
+import { createDueHandler } from "./due.ts";
+import { createJournals } from "./journal-reads.ts";
 import type { Journals } from "./journals.ts";
+import { watchLeases } from "./lease-watch.ts";
+import { Lines } from "./lines.ts";
+import { createLogs } from "./log-writes.ts";
 import type { Logs } from "./logs.ts";
+import { createReports } from "./reports.ts";
+import { retain } from "./retention.ts";
+import { createRunReads } from "./run-reads.ts";
+import { createRunCommands } from "./run-starts.ts";
 import type { Runs } from "./runs.ts";
+import { createSessions } from "./sessions.ts";
 import type { Tasks } from "./tasks.ts";
+import { createTemplates } from "./template-store.ts";
 import type { Templates } from "./templates.ts";
+import { tick } from "./ticker.ts";
+import { createWork } from "./work.ts";
 
 /** Everything Ops-Core does, over one store. Doors translate to it; none of it knows a wire. */
 export interface Engine {
@@ -29,4 +49,60 @@ export interface EngineOptions {
   readonly logger: Logger;
   /** Names this process in reservations. */
   readonly replicaId: string;
+}
+
+export function createEngine({ store, limits, logger, replicaId }: EngineOptions): Engine {
+  const alarm = new Alarm();
+  const lines = new Lines();
+  const changes = createChanges(store, limits.reply_ttl_ms, (commit) => alarm.hear(commit));
+  const beats = createBeats(store);
+  const templates = createTemplates(store, changes, limits);
+  const planOf = (ns: string, run: { templateId: string; templateVersion: string }) =>
+    templates.plan(ns, run.templateId, run.templateVersion);
+  const advance = createAdvance({ limits, planOf });
+  const agentReads = createAgentReads(store, limits);
+  const slotsMax = limits.slots;
+  const agents: Agents = {
+    ...agentReads,
+    ...createRegistry({ store, changes, slotsMax }),
+    ...createSessions({ store, changes, beats, reads: agentReads, slotsMax }),
+  };
+  const runReads = createRunReads(store, beats, limits);
+  const runs = {
+    ...runReads,
+    ...createRunCommands({ store, changes, advance, templates, reads: runReads, limits }),
+  };
+  const tasks = {
+    report: createReports({ store, changes, advance }),
+    ...createWork({ store, changes, advance, agents, lines, limits }),
+  };
+  const handle = createDueHandler({ store, changes, advance, beats, slotsMax });
+  const stopping = new AbortController();
+  let working: Promise<unknown> = Promise.resolve();
+
+  return {
+    agents,
+    templates,
+    runs,
+    tasks,
+    logs: createLogs(store, limits),
+    journals: createJournals(store, limits),
+    limits,
+
+    start() {
+      const { signal } = stopping;
+      const deps = { store, changes, advance, lines, alarm, limits, logger, replicaId };
+      working = Promise.allSettled([
+        dispatch(deps, signal),
+        watchLeases(store, lines, signal),
+        tick({ store, limits, logger, replicaId, alarm, handle }, signal),
+        retain(store, limits, logger, signal),
+      ]);
+    },
+
+    async stop() {
+      stopping.abort();
+      await working;
+    },
+  };
 }

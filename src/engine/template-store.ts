@@ -1,0 +1,158 @@
+import { canonicalJson } from "../core/canonical-json.ts";
+import { Refused } from "../core/errors.ts";
+import type { JsonObject } from "../core/json.ts";
+import type { Limits } from "../core/limits.ts";
+import { planTemplate } from "../core/plan-template.ts";
+import { checkTemplate } from "../core/template.ts";
+import type { Plan } from "../core/template-plan.ts";
+import type { Bounds, Template } from "../core/template-types.ts";
+import type { Entity, Store } from "../store/store.ts";
+import { stamp } from "./advance.ts";
+import type { Caller } from "./caller.ts";
+import type { Changes } from "./changes.ts";
+import { sha256 } from "./digest.ts";
+import { createDraft, type Draft } from "./draft.ts";
+import { templateKey, versionKey } from "./keys.ts";
+import { scan } from "./scan.ts";
+import type { TemplateRecord, Templates, TemplateVersion } from "./templates.ts";
+
+/** Plans kept ready; a plan is made from its version in about a millisecond. */
+const PLANS_MAX = 1_000;
+
+interface TemplateState {
+  readonly defaultVersion: string;
+}
+
+/** Publishes templates and finds them. A version never changes once it is published. */
+export function createTemplates(store: Store, changes: Changes, limits: Limits): Templates {
+  return {
+    ...createReads(store, limits),
+    plan: plansOf(store),
+
+    async publish(caller, template, { sourceText, makeDefault }) {
+      const bounds = boundsOf(template, limits);
+      const digest = digestOf(template);
+      const { templateId } = template;
+      return changes.mutate(caller, `template/${caller.ns}/${templateId}`, async () => {
+        const draft = createDraft(store, caller.ns);
+        const source = sourceText === undefined ? {} : { sourceText };
+        const publishedAtMs = draft.nowMs;
+        const made = { template, ...source, digest, bounds, actor: caller.actor, publishedAtMs };
+        const result = await writeVersion(draft, caller, made, makeDefault);
+        return { ...draft.toChange(), result };
+      });
+    },
+  };
+}
+
+/** Writes a version that is new, and whose the default is. */
+async function writeVersion(
+  draft: Draft,
+  caller: Caller,
+  made: TemplateVersion,
+  makeDefault: boolean,
+): Promise<{ readonly record: TemplateRecord; readonly created: boolean }> {
+  const { templateId, version } = made.template;
+  const key = templateKey(draft.ns, templateId);
+  const own = versionKey(draft.ns, templateId, version);
+  await draft.load(key, own);
+  const published = draft.get<TemplateVersion>(own);
+  if (published !== undefined && published.digest !== made.digest) {
+    throw new Refused({ code: "template_version_exists", id: templateId, version });
+  }
+  const before = draft.get<TemplateState>(key)?.defaultVersion;
+  const defaultVersion = makeDefault ? version : (before ?? version);
+  if (before !== defaultVersion) draft.put(key, { status: "published", state: { defaultVersion } });
+  if (published === undefined) {
+    const { digest } = made;
+    draft.put(own, { status: "published", parent: templateId, state: made });
+    const event = { type: "template_published", templateId, version, digest } as const;
+    draft.entry(key, { event, ...stamp(draft, caller) });
+  }
+  const isDefault = defaultVersion === version;
+  const record = { ...(published ?? made), isDefault, revision: draft.revision(key) };
+  return { record, created: published === undefined };
+}
+
+function createReads(store: Store, limits: Limits): Pick<Templates, "get" | "list"> {
+  async function head(ns: string, id: string) {
+    const [entity] = await store.load([templateKey(ns, id)]);
+    if (entity === undefined) throw missing(id);
+    const { defaultVersion } = JSON.parse(entity.state) as TemplateState;
+    return { defaultVersion, revision: entity.revision };
+  }
+
+  async function defaultOf({ ns, id, state, revision }: Entity): Promise<TemplateRecord> {
+    const { defaultVersion } = JSON.parse(state) as TemplateState;
+    return { ...(await loadVersion(store, ns, id, defaultVersion)), isDefault: true, revision };
+  }
+
+  return {
+    async get(ns, id, name) {
+      const { defaultVersion, revision } = await head(ns, id);
+      const found = await loadVersion(store, ns, id, name ?? defaultVersion);
+      return { ...found, isDefault: found.template.version === defaultVersion, revision };
+    },
+
+    async list(ns, { templateId, ...options }) {
+      if (templateId === undefined) {
+        const query = { ns, kind: "template", order: "id" } as const;
+        const page = await scan(store, query, options, limits.page_scan_items, (entity) => entity);
+        return { ...page, items: await Promise.all(page.items.map(defaultOf)) };
+      }
+      const { defaultVersion, revision } = await head(ns, templateId);
+      const query = { ns, kind: "template_version", parent: templateId, order: "newest" } as const;
+      return scan(store, query, options, limits.page_scan_items, (entity) => {
+        const found = versionOf(entity);
+        return { ...found, isDefault: found.template.version === defaultVersion, revision };
+      });
+    },
+  };
+}
+
+/** Versions are immutable, so their plans are kept by name. */
+function plansOf(store: Store): Templates["plan"] {
+  const plans = new Map<string, Plan>();
+  return async (ns, id, name) => {
+    const key = `${ns}/${id}@${name}`;
+    const known = plans.get(key);
+    if (known !== undefined) return known;
+    const plan = planTemplate((await loadVersion(store, ns, id, name)).template);
+    const [oldest] = plans.keys();
+    if (plans.size >= PLANS_MAX && oldest !== undefined) plans.delete(oldest);
+    plans.set(key, plan);
+    return plan;
+  };
+}
+
+async function loadVersion(
+  store: Store,
+  ns: string,
+  id: string,
+  name: string,
+): Promise<TemplateVersion> {
+  const [entity] = await store.load([versionKey(ns, id, name)]);
+  if (entity === undefined) throw missing(`${id}@${name}`);
+  return versionOf(entity);
+}
+
+/** SHA-256 of the canonical form: defaults are left out, so it does not depend on them. */
+function digestOf(template: Template): string {
+  const canonical = JSON.parse(JSON.stringify(template)) as JsonObject;
+  return Buffer.from(sha256(canonicalJson(canonical))).toString("hex");
+}
+
+/** @throws {Refused} `template_invalid` */
+function boundsOf(template: Template, limits: Limits): Bounds {
+  const { diagnostics, bounds } = checkTemplate(template, limits);
+  if (bounds === undefined) throw new Refused({ code: "template_invalid", diagnostics });
+  return bounds;
+}
+
+function versionOf({ state }: Entity): TemplateVersion {
+  return JSON.parse(state) as TemplateVersion;
+}
+
+function missing(id: string): Refused {
+  return new Refused({ code: "not_found", what: "template", id });
+}
