@@ -12,7 +12,7 @@ const NOT_OURS = new Set([
 const BINARY = new Set([".binpb", ".png", ".db"]);
 
 /** A path of somebody's machine, or a place to get packages from. */
-const PRIVATE = /(?:^|[\s"'`(=:])\/(?:work|root|home|Users)\/[\w.]|\bregistry\.[a-z]/m;
+const PRIVATE = /(?:^|[\s"'`(=:])\/(?:work|root|home|Users)\/[\w.]|\/\/registry\.|\bnpmjs\./m;
 
 test("no file names somebody's machine or a registry", () => {
   const named = ours(".").filter((file) => PRIVATE.test(readFileSync(file, "utf8")));
