@@ -53,7 +53,7 @@ function respecified(agent: Agent, spec: Agent["spec"]): AgentEvent[] {
 
 function decideDeregister(agent: Agent, { force, leases }: Command<"deregister">): AgentEvent[] {
   const { agentId } = agent;
-  const message = leases > 0 ? `it holds ${leases} tasks` : "its session is live";
+  const message = leases > 0 ? `tasks it holds: ${leases}` : "its session is live";
   if (!force && (leases > 0 || liveSession(agent) !== undefined)) {
     throw new Refused({ code: "agent_in_use", agentId, message });
   }

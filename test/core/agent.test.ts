@@ -104,8 +104,15 @@ describe("removal", () => {
   });
 
   test("of an agent in use needs force", () => {
-    expect(refusal(LIVE, remove(false))).toMatchObject({ code: "agent_in_use", agentId: "ada" });
-    expect(refusal(made(register()), remove(false, 1))).toMatchObject({ code: "agent_in_use" });
+    expect(refusal(LIVE, remove(false))).toEqual({
+      code: "agent_in_use",
+      agentId: "ada",
+      message: "its session is live",
+    });
+    expect(refusal(made(register()), remove(false, 1))).toMatchObject({
+      code: "agent_in_use",
+      message: "tasks it holds: 1",
+    });
     const idle = made(register(), open("s1"), { type: "close_session", ...S1, reason: "" });
     expect(decide(idle, remove(false))).toEqual([{ type: "deregistered" }]);
     const lost = from(LIVE, check(1, NOW_MS));

@@ -62,8 +62,18 @@ describe("the timer of a lease", () => {
     if (reason === undefined) return;
     const ended = next(task, leaseTimer(1, noProgress), nowMs);
     expect(ended.failure).toMatchObject({ reason, pointer: "/main/steps/0" });
+    expect(ended.failure?.cause).toBeUndefined();
     expect(ended.state).toBe(reason === "TIMEOUT_TOTAL" ? "failed" : "retry_wait");
     expect(ended.lapsed).toEqual(task.lease);
+  });
+
+  test("says whether an offer or a lease ran out", () => {
+    const nowMs = NOW_MS + LEASE_MS;
+    const offered = next(ASSIGNED, leaseTimer(), nowMs).failure?.message;
+    expect([offered, LAPSED.failure?.message]).toEqual([
+      "the offer was not acknowledged",
+      "the lease ran out",
+    ]);
   });
 
   test("of an older lease, or of none, decides nothing", () => {
