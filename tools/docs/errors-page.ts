@@ -30,7 +30,18 @@ what the reason needs besides: the resource, the field, the limit that was met, 
 message is for people and may change; the reason does not. A field that breaks its rule comes with
 \`buf.validate.Violations\` as a second detail. Connect over JSON shows the details decoded, under \`details[].debug\`.
 
-${table(["reason", "status", "a client library", "when"], rows)}`;
+What a client library does about it without asking its user:
+
+| retry | what it means |
+| --- | --- |
+| never | the same request will fail again |
+| same | send the same request with the same request_id after a jittered delay |
+| later | as same, but not before \`retry_after\` |
+| refresh | read the current state, then decide again |
+
+## Reasons
+
+${table(["reason", "status", "retry", "when"], rows)}`;
 }
 
 function shortName(value: DescEnumValue): string {
