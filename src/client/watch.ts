@@ -1,0 +1,80 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type CallOptions, Code, ConnectError } from "@connectrpc/connect";
+
+/** What every frame of a watch or a tail has. */
+export interface Frame {
+  /** Resume after this frame with this. */
+  readonly cursor: string;
+}
+
+/** Opens the stream strictly after a cursor; "" is the beginning that the caller wants. */
+export type OpenStream<F extends Frame> = (after: string, options: CallOptions) => AsyncIterable<F>;
+
+export interface WatchOptions {
+  /** Ends the watch. */
+  readonly signal?: AbortSignal;
+  /** Where an earlier watch stopped. Absent: as `open` begins by itself. */
+  readonly after?: string;
+  /** Longest pause between two tries, in ms. Default 5,000. */
+  readonly backoffMaxMs?: number;
+  /** Hears of every interruption before the next try. */
+  readonly onInterrupted?: (error: ConnectError) => void;
+}
+
+/** Errors after which the same stream can be opened again at the last cursor. */
+const TRANSIENT: ReadonlySet<Code> = new Set([
+  Code.Unavailable,
+  Code.Internal,
+  Code.Unknown,
+  Code.DeadlineExceeded,
+  Code.ResourceExhausted,
+]);
+const BACKOFF_MIN_MS = 100;
+
+/**
+ * A watch that survives interruptions: yields every frame of a stream, and opens
+ * it again after the last cursor when the server restarts, drains or cuts a slow
+ * reader. Nothing is skipped and nothing comes twice.
+ *
+ * The call is aborted when the loop is left, by `break` or by a throw: leaving
+ * `for await` alone would leave the call open.
+ *
+ * @throws {ConnectError} what no repeat can mend, for example an invalid filter.
+ */
+export async function* watch<F extends Frame>(
+  open: OpenStream<F>,
+  { signal, after = "", backoffMaxMs = 5_000, onInterrupted }: WatchOptions = {},
+): AsyncGenerator<F, void> {
+  const place = { cursor: after };
+  let backoffMs = BACKOFF_MIN_MS;
+  while (!signal?.aborted) {
+    const from = place.cursor;
+    const error = yield* framesUntilError(open, place, signal);
+    if (error === undefined || signal?.aborted) return;
+    if (!TRANSIENT.has(error.code)) throw error;
+    onInterrupted?.(error);
+    backoffMs = place.cursor === from ? Math.min(backoffMaxMs, backoffMs * 2) : BACKOFF_MIN_MS;
+    await delay(Math.random() * backoffMs, undefined, signal && { signal }).catch(() => undefined);
+  }
+}
+
+/** The frames of one call, noting the place after each; aborts the call however it is left. */
+async function* framesUntilError<F extends Frame>(
+  open: OpenStream<F>,
+  place: { cursor: string },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<F, ConnectError | undefined> {
+  const leaving = new AbortController();
+  const either = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
+  try {
+    for await (const frame of open(place.cursor, { signal: either })) {
+      place.cursor = frame.cursor;
+      yield frame;
+    }
+    return undefined;
+  } catch (cause) {
+    return ConnectError.from(cause);
+  } finally {
+    leaving.abort();
+  }
+}
