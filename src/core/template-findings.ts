@@ -22,7 +22,16 @@ export function createFindings(): Findings {
     diagnostics,
     full,
     error: (code, pointer, message, detail = {}) => {
-      if (!full()) diagnostics.push({ code, message, error: true, pointer, ...detail });
+      if (full()) return;
+      // Names in them can be as long as a template.
+      const [shortMessage, shortPointer] = [message.slice(0, 1024), pointer.slice(0, 1024)];
+      diagnostics.push({
+        code,
+        message: shortMessage,
+        error: true,
+        pointer: shortPointer,
+        ...detail,
+      });
     },
   };
 }

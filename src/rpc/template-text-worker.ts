@@ -1,12 +1,16 @@
 import { parentPort } from "node:worker_threads";
 import {
+  Composer,
+  type CST,
+  type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type ParsedNode,
-  parseAllDocuments,
+  Parser,
   type Scalar,
   type YAMLMap,
 } from "yaml";
@@ -55,7 +59,9 @@ type FindPlace = (offset: number) => TextPosition;
 type Report = (code: string, message: string, pointer: string, place: TextPosition) => void;
 
 const MAX_PROBLEMS = 100;
+const MAX_CHARACTERS = 500;
 const MAX_LEVELS = 200;
+const MAX_LEXEMES = 100_000;
 const START: TextPosition = { line: 1, column: 1 };
 
 parentPort?.on("message", (text: string) => parentPort?.postMessage(parseText(text)));
@@ -65,37 +71,35 @@ parentPort?.postMessage("ready");
 export function parseText(text: string): ParsedText {
   const problems: TextProblem[] = [];
   const report: Report = (code, message, pointer, { line, column }) => {
-    if (problems.length < MAX_PROBLEMS) problems.push({ code, message, pointer, line, column });
+    if (problems.length >= MAX_PROBLEMS) return;
+    problems.push({ code, message: message.slice(0, MAX_CHARACTERS), pointer, line, column });
   };
   try {
     const root = readText(text, report);
     return { ...(root && { root }), problems };
   } catch (error) {
-    // The library reads recursively.
-    if (!(error instanceof RangeError)) throw error;
-    report("LIMIT_EXCEEDED", "The text is nested too deeply.", "", START);
+    if (!(error instanceof TooMuch)) throw error;
+    report("LIMIT_EXCEEDED", error.message, "", START);
     return { problems };
   }
 }
 
 function readText(text: string, report: Report): TextNode | undefined {
   const lineCounter = new LineCounter();
-  const parsed = parseAllDocuments(text, {
-    lineCounter,
-    version: "1.2",
-    schema: "core",
-    uniqueKeys: false, // The library's own check is quadratic.
-    prettyErrors: false,
-  });
+  const options = { version: "1.2", schema: "core" } as const;
+  // The library's own search for duplicate keys is quadratic.
+  const composer = new Composer({ ...options, uniqueKeys: false });
+  const documents: Document.Parsed[] = [];
+  for (const document of composer.compose(tokensOf(text, lineCounter))) {
+    if (documents.push(document) > 1) break;
+  }
+  const [document, second] = documents;
   const findPlace = placeFinder(text, lineCounter);
-  const documents = "empty" in parsed ? [] : parsed;
-  const errors = documents.flatMap((document) => document.errors);
+  const errors = document?.errors ?? [];
   for (const { message, pos } of errors) report("SYNTAX", message, "", findPlace(pos[0]));
   if (errors.length > 0) return undefined;
-  const [document, second] = documents;
   if (second !== undefined) {
-    const message = "There is more than one document.";
-    report("YAML_REFUSED", message, "", findPlace(second.contents?.range[0] ?? second.range[0]));
+    report("YAML_REFUSED", "There is more than one document.", "", findPlace(second.range[0]));
     return undefined;
   }
   if (document?.directives.yaml.explicit === true) {
@@ -105,6 +109,29 @@ function readText(text: string, report: Report): TextNode | undefined {
   const contents = document?.contents ?? undefined;
   if (contents === undefined) return { type: "scalar", value: null, ...START };
   return readNode(contents, [], { text, findPlace, report });
+}
+
+/**
+ * The syntax of the text, without recursion. Levels and number of its tokens
+ * are bounded here: what follows is recursive, and needs much memory per token.
+ */
+function* tokensOf(text: string, lineCounter: LineCounter): Generator<CST.Token, void> {
+  const parser = new Parser(lineCounter.addNewLine);
+  let lexemes = 0;
+  lineCounter.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme);
+    if (parser.stack.length > MAX_LEVELS) throw new TooMuch("nested levels");
+    if (++lexemes > MAX_LEXEMES) throw new TooMuch("values");
+  }
+  yield* parser.end();
+}
+
+/** Ends the reading of a text that is too much for everybody. */
+class TooMuch extends Error {
+  constructor(of: string) {
+    super(`The text has too many ${of}.`);
+  }
 }
 
 /** Line and column of an offset. Characters outside the basic plane count once. */
@@ -131,7 +158,6 @@ interface Reading {
 
 function readNode(node: ParsedNode, path: readonly string[], reading: Reading): TextNode {
   const place = reading.findPlace(node.range[0]);
-  if (path.length > MAX_LEVELS) throw new RangeError("nested too deeply");
   const refuse = (what: string) =>
     reading.report("YAML_REFUSED", `${what} are not allowed.`, pointerOf(path), place);
   if (isAlias(node)) {
@@ -157,10 +183,11 @@ function readEntries(
   return map.items.flatMap(({ key: keyNode, value }) => {
     const place = reading.findPlace(keyNode.range[0]);
     const key = isScalar(keyNode) ? keyOf(keyNode) : "";
-    const inside = isScalar(keyNode) ? [...path, key] : path;
+    const inside = [...path, key];
     const [code, message] = keyProblem(keyNode, key, seen) ?? [];
     if (code !== undefined) {
-      reading.report(code, `${message}`, pointerOf(inside), place);
+      const at = code === "KEY_INVALID" ? path : inside;
+      reading.report(code, `${message}`, pointerOf(at), place);
       return [];
     }
     seen.add(key);
@@ -186,11 +213,9 @@ function keyProblem(
   if (key === "<<" && node.type === "PLAIN") {
     return ["YAML_REFUSED", "Merge keys are not allowed."];
   }
-  if (key === "__proto__" || !isStorable(key)) {
-    return [
-      "KEY_INVALID",
-      "A key is not __proto__ and holds neither NUL nor half a surrogate pair.",
-    ];
+  if (!isKey(key)) {
+    const message = "A key has at most 128 characters, no control ones, and is not __proto__.";
+    return ["KEY_INVALID", message];
   }
   return seen.has(key) ? ["KEY_DUPLICATE", `The key ${key} is there already.`] : undefined;
 }
@@ -204,6 +229,7 @@ function readScalar(
   const { value, type, range } = node;
   if (typeof value === "number" && !Number.isFinite(value)) {
     report("VALUE_OUT_OF_RANGE", "JSON has no such number.", pointerOf(path), place);
+    return { type: "scalar", value: null, ...place };
   }
   if (typeof value !== "string") {
     return { type: "scalar", value: value as number | boolean | null, ...place };
@@ -221,6 +247,10 @@ function readScalar(
     ...(verbatim && { verbatimColumn: findPlace(range[0] + quotes).column }),
     ...(type === "BLOCK_LITERAL" && { block: true }),
   };
+}
+
+function isKey(key: string): boolean {
+  return isStorable(key) && key.length <= 128 && !/\p{Cc}/u.test(key) && key !== "__proto__";
 }
 
 function isStorable(text: string): boolean {

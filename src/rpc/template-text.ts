@@ -2,7 +2,6 @@ import { Worker } from "node:worker_threads";
 import type { ParsedText } from "./template-text-worker.ts";
 
 const PARSE_MS = 1_000;
-const HEAP_MB = 128;
 /** The worker has this file's extension: it runs from source and from a build. */
 const WORKER = new URL(`./template-text-worker${import.meta.url.slice(-3)}`, import.meta.url);
 
@@ -12,20 +11,21 @@ let last: Promise<unknown> = Promise.resolve();
 /**
  * Reads YAML or JSON in a worker thread, one text at a time. The worker stays
  * for the next text and does not keep the process alive. One that needs more
- * than a second, or too much memory, is ended: that is then the text's problem.
+ * than a second is ended: that is then the text's problem. It has no memory
+ * limit of its own, because a thread that meets one can take the process along.
  */
-export function parseTemplateText(text: string): Promise<ParsedText> {
-  const parsed = last.then(() => parseNow(text));
+export function parseTemplateText(text: string, limitMs = PARSE_MS): Promise<ParsedText> {
+  const parsed = last.then(() => parseNow(text, limitMs));
   last = parsed.catch(() => undefined);
   return parsed;
 }
 
-async function parseNow(text: string): Promise<ParsedText> {
+async function parseNow(text: string, limitMs: number): Promise<ParsedText> {
   const starting = warm ?? startWorker();
   warm = starting;
   try {
     const worker = await starting;
-    const parsed = await answerOf(worker, text);
+    const parsed = await answerOf(worker, text, limitMs);
     if (parsed !== undefined) return parsed;
     warm = undefined;
     await worker.terminate();
@@ -33,12 +33,12 @@ async function parseNow(text: string): Promise<ParsedText> {
     warm = undefined;
     throw error;
   }
-  const message = `The text cannot be read within ${PARSE_MS} ms and ${HEAP_MB} MB.`;
+  const message = `The text cannot be read within ${limitMs} ms.`;
   return { problems: [{ code: "LIMIT_EXCEEDED", message, pointer: "", line: 1, column: 1 }] };
 }
 
 /** What the worker makes of a text; undefined when it fails or needs too long. */
-function answerOf(worker: Worker, text: string): Promise<ParsedText | undefined> {
+function answerOf(worker: Worker, text: string, limitMs: number): Promise<ParsedText | undefined> {
   return new Promise((resolve) => {
     const finish = (parsed?: ParsedText) => {
       clearTimeout(timer);
@@ -46,7 +46,7 @@ function answerOf(worker: Worker, text: string): Promise<ParsedText | undefined>
       resolve(parsed);
     };
     const giveUp = () => finish();
-    const timer = setTimeout(giveUp, PARSE_MS);
+    const timer = setTimeout(giveUp, limitMs);
     worker.once("message", finish).once("error", giveUp).ref();
     worker.postMessage(text);
   });
@@ -54,7 +54,7 @@ function answerOf(worker: Worker, text: string): Promise<ParsedText | undefined>
 
 /** Its first message says that it is ready, so that the time to start does not count. */
 function startWorker(): Promise<Worker> {
-  const worker = new Worker(WORKER, { resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } });
+  const worker = new Worker(WORKER, { execArgv: [] });
   return new Promise((resolve, reject) => {
     worker.once("error", reject);
     worker.once("message", () => resolve(worker.off("error", reject)));
