@@ -45,23 +45,6 @@ export function cursorAt(cursor: string, position: bigint): string {
   return seal({ position, binding });
 }
 
-/**
- * The cursor of one item inside a snapshot frame, from the frame's cursor.
- * @throws {Refused} `invalid_cursor`, also for a cursor that is not inside a snapshot.
- */
-export function cursorAtItem(
-  cursor: string,
-  {
-    id,
-    createdMs,
-    after,
-  }: { readonly id: string; readonly createdMs: number; readonly after: number },
-): string {
-  const { item, ...place } = unseal(cursor) ?? refuse("the cursor is not ours");
-  if (item === undefined) return refuse("the cursor is not inside a snapshot");
-  return seal({ ...place, item: { id, createdMs, count: item.count - after } });
-}
-
 function refuse(message: string): never {
   throw new Refused({ code: "invalid_cursor", message });
 }

@@ -21,6 +21,8 @@ const CHECKSUM_BYTES = 6;
 // Format, whether there is an item, position.
 const HEAD_BYTES = 10;
 const ITEM_BYTES = 12;
+/** What stores can count to: whoever computes a checksum still gets no further. */
+const POSITION_MAX = 2n ** 63n - 1n;
 
 /** Stands for whatever must be the same when a place comes back: store, journal, namespace, filter. */
 export function bindingOf(...parts: readonly string[]): Uint8Array {
@@ -59,16 +61,20 @@ export function unseal(text: string): Place | undefined {
   if (Buffer.from(bytes).toString("base64url") !== text) return undefined;
   const view = new DataView(bytes.buffer, 0, end);
   if (view.getUint8(0) !== FORMAT) return undefined;
+  const position = view.getBigUint64(2);
+  if (position > POSITION_MAX) return undefined;
   const item = view.getUint8(1) === 1 ? itemOf(view, written) : undefined;
+  if (item && !Number.isFinite(item.createdMs)) return undefined;
   return {
-    position: view.getBigUint64(2),
+    position,
     binding: bytes.slice(HEAD_BYTES, HEAD_BYTES + BINDING_BYTES),
     ...(item && { item }),
   };
 }
 
-function itemOf(view: DataView, bytes: Uint8Array): Item {
+function itemOf(view: DataView, bytes: Uint8Array): Item | undefined {
   const at = HEAD_BYTES + BINDING_BYTES;
+  if (bytes.length < at + ITEM_BYTES) return undefined;
   return {
     createdMs: view.getFloat64(at),
     count: view.getUint32(at + 8),
