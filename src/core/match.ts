@@ -1,8 +1,8 @@
 import type { Agent } from "./agent.ts";
 import { isSelectable } from "./agent-view.ts";
-import { evaluateBool } from "./expr.ts";
 import type { Json } from "./json.ts";
 import type { Task } from "./task.ts";
+import { holds } from "./task-condition.ts";
 import { parseCapability, satisfies } from "./version.ts";
 
 /** An agent that asks for work. */
@@ -35,8 +35,7 @@ export function fits(task: Task, agent: Agent, slotsFree: number): boolean {
     isSelectable(agent) === true &&
     (agentId === undefined || agentId === agent.agentId) &&
     (capability === undefined || offers(agent, capability)) &&
-    (where === undefined ||
-      evaluateBool(where, { ...task.values, agent: readable(agent, slotsFree) }))
+    (where === undefined || holds(where, { ...task.values, agent: readable(agent, slotsFree) }))
   );
 }
 
@@ -60,11 +59,9 @@ export function duePriority(readyAtMs: number, priority: number): number {
 }
 
 function offers({ spec }: Agent, wanted: string): boolean {
-  const capability = parseCapability(wanted);
-  if (capability === undefined) return false;
-  const { name, range } = capability;
+  const { name, range } = parseCapability(wanted);
   return spec.capabilities.some(
-    (offered) => offered.name === name && satisfies(offered.version ?? "0.0.0", range),
+    (offered) => offered.name === name && satisfies(offered.version ?? "", range),
   );
 }
 

@@ -1,7 +1,7 @@
-import { evaluateBool } from "./expr.ts";
 import type { Json } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import type { Task, TaskEvent } from "./task.ts";
+import { holds } from "./task-condition.ts";
 import { totalDeadlineMs } from "./task-times.ts";
 import type { Failure } from "./template-types.ts";
 
@@ -81,5 +81,5 @@ function isRetryWanted({ retry, values, attempt, stepPath }: Task, failure: Fail
     attempt,
     step: stepPath.slice(stepPath.lastIndexOf("/") + 1),
   };
-  return evaluateBool(retry.retryIf, { ...values, error });
+  return holds(retry.retryIf, { ...values, error });
 }

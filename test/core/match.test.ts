@@ -9,6 +9,7 @@ import {
   pickAgent,
 } from "../../src/core/match.ts";
 import type { Task } from "../../src/core/task.ts";
+import { holds } from "../../src/core/task-condition.ts";
 import type { AgentSelector } from "../../src/core/template-types.ts";
 import { LIVE, SPEC } from "./agent-samples.ts";
 import { made, NOW_MS, QUEUED, queue } from "./task-samples.ts";
@@ -46,7 +47,7 @@ describe("a task fits an agent", () => {
     [{ where: "agent.labels.team" }, false],
     [{ capability: "plan@^2", where: "agent.labels.team == 'b'" }, true],
     [{ capability: "plan@^2", where: "agent.labels.team == 'a'" }, false],
-    [{ capability: "not a capability" }, false],
+    [{ capability: "plan@no range" }, false],
   ])("%j: %s", (selector, expected) => {
     expect(fits(wanting(selector), LIVE, 2)).toBe(expected);
   });
@@ -64,6 +65,15 @@ describe("a task fits an agent", () => {
   test("without a version of its own an agent reads as an empty one", () => {
     const { version: _, ...spec } = SPEC;
     expect(fits(wanting({ where: "agent.version == ''" }), { ...LIVE, spec }, 1)).toBe(true);
+  });
+
+  test("an error of ours is not taken for one of the expression", () => {
+    const values = {
+      get input(): never {
+        throw new Error("broken");
+      },
+    };
+    expect(() => holds("input.n == 1", values)).toThrow("broken");
   });
 
   test("only where the agent may be handed tasks and has room", () => {
