@@ -1,0 +1,217 @@
+import { CelScalar, celEnv, celFunc, isCelError, plan as planCel } from "@bufbuild/cel";
+import { strings } from "@bufbuild/cel/ext";
+import { type Expr, type Parsed, parse } from "./expr/ast.ts";
+import { ExpressionError, type Range } from "./expr/error.ts";
+import { type ExpressionFinding, guard, SOURCE_MAX } from "./expr/guards.ts";
+import { measure } from "./expr/measure.ts";
+import { type Reads, readsOf, type StepRead } from "./expr/reads.ts";
+import { toCel, toJson } from "./expr/values.ts";
+import type { Json } from "./json.ts";
+import type { Values } from "./template-types.ts";
+
+export { ExpressionError, type ExpressionFinding, type StepRead };
+
+/** What a check of an expression found. */
+export interface CheckedExpression {
+  readonly findings: readonly ExpressionFinding[];
+  readonly reads: readonly StepRead[];
+  /** Steps that are known to have run where the expression is true. */
+  readonly tests: readonly string[];
+}
+
+const PLANS_MAX = 10_000;
+const RESULT_MAX_BYTES = 256 * 1024;
+const { DOUBLE, INT } = CelScalar;
+
+/**
+ * JSON numbers are doubles and `1` is an int: without these, `input.n + 1` fails.
+ * Comparisons mix natively.
+ */
+const MIXED = (
+  [
+    ["_+_", (a, b) => a + b],
+    ["_-_", (a, b) => a - b],
+    ["_*_", (a, b) => a * b],
+    ["_/_", (a, b) => a / b],
+    ["_%_", (a, b) => a % b],
+  ] as const satisfies readonly (readonly [string, (a: number, b: number) => number])[]
+).flatMap(([name, calculate]) => [
+  celFunc(name, [DOUBLE, INT], DOUBLE, (a, b) => calculate(a, Number(b))),
+  celFunc(name, [INT, DOUBLE], DOUBLE, (a, b) => calculate(Number(a), b)),
+]);
+
+const ENV = celEnv({
+  funcs: [...strings, ...MIXED, celFunc("_%_", [DOUBLE, DOUBLE], DOUBLE, (a, b) => a % b)],
+});
+
+interface Plan {
+  readonly parsed: Parsed;
+  readonly run: (values: Record<string, unknown>) => unknown;
+}
+
+const plans = new Map<string, Plan>();
+
+/** Parses and checks an expression that may read `names`. Never throws. */
+export function checkExpression(source: string, names: ReadonlySet<string>): CheckedExpression {
+  const whole = { start: 0, end: source.length };
+  if (source.length > SOURCE_MAX) {
+    return broken(
+      "EXPRESSION_LENGTH",
+      `an expression may have ${SOURCE_MAX} characters at most`,
+      whole,
+    );
+  }
+  try {
+    const parsed = parse(source);
+    const findings = guard(parsed);
+    if (findings.some(({ code }) => code === "EXPRESSION_DEPTH" || code === "EXPRESSION_SIZE")) {
+      return { findings, reads: [], tests: [] };
+    }
+    const read = readsOf(parsed, names);
+    return { findings: [...findings, ...read.findings], reads: read.reads, tests: read.tests };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    return broken("EXPRESSION_SYNTAX", error.message, error.range ?? whole);
+  }
+}
+
+/** The root names that an expression which passed its check reads. */
+export function rootsOf(source: string): Reads["roots"] {
+  return readsOf(planOf(source).parsed, ANY_NAME).roots;
+}
+
+/** A set that holds every name. */
+const ANY_NAME = {
+  has: () => true,
+  [Symbol.iterator]: () => [][Symbol.iterator](),
+} as unknown as ReadonlySet<string>;
+
+/** The syntax tree of an expression within the guards, for other languages over the same syntax. @throws {ExpressionError} */
+export function parseExpression(source: string): {
+  readonly expr: Expr;
+  rangeOf(expr: Expr): Range;
+} {
+  return planOf(source).parsed;
+}
+
+/**
+ * The value of an expression. Numbers of `values` are doubles; what a JSON value
+ * cannot say is refused.
+ *
+ * @throws {ExpressionError}
+ */
+export function evaluate(source: string, values: Values): Json {
+  const { parsed, run } = planOf(source);
+  measure(parsed, values);
+  const result = run(toCel(values));
+  if (isCelError(result)) throw new ExpressionError(result.message);
+  const json = toJson(result as Parameters<typeof toJson>[0]);
+  const bytes = new TextEncoder().encode(JSON.stringify(json)).length;
+  if (bytes > RESULT_MAX_BYTES) {
+    throw new ExpressionError(
+      `the result has ${bytes} bytes; at most ${RESULT_MAX_BYTES} are allowed`,
+    );
+  }
+  return json;
+}
+
+/** @throws {ExpressionError} also for a result that is no bool. */
+export function evaluateBool(source: string, values: Values): boolean {
+  const result = evaluate(source, values);
+  if (typeof result !== "boolean") {
+    throw new ExpressionError(`the result is no bool: ${JSON.stringify(result).slice(0, 100)}`);
+  }
+  return result;
+}
+
+/** Text with the values of its `${...}`. Strings stand as they are, everything else as JSON. @throws {ExpressionError} */
+export function interpolate(text: string, values: Values): string {
+  return partsOf(text)
+    .map((part) => {
+      if (typeof part === "string") return part;
+      const value = evaluate(part.source, values);
+      return typeof value === "string" ? value : JSON.stringify(value);
+    })
+    .join("");
+}
+
+/** Checks the expressions of a text; ranges are in the text. Never throws. */
+export function checkText(text: string, names: ReadonlySet<string>): CheckedExpression {
+  try {
+    const checked = partsOf(text).flatMap((part) => {
+      if (typeof part === "string") return [];
+      const { findings, reads } = checkExpression(part.source, names);
+      const shifted = <T extends { readonly range: Range }>(item: T): T => ({
+        ...item,
+        range: { start: item.range.start + part.start, end: item.range.end + part.start },
+      });
+      return [{ findings: findings.map(shifted), reads: reads.map(shifted) }];
+    });
+    return {
+      findings: checked.flatMap(({ findings }) => findings),
+      reads: checked.flatMap(({ reads }) => reads),
+      tests: [],
+    };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    return broken(
+      "EXPRESSION_SYNTAX",
+      error.message,
+      error.range ?? { start: 0, end: text.length },
+    );
+  }
+}
+
+function planOf(source: string): Plan {
+  const known = plans.get(source);
+  if (known !== undefined) {
+    plans.delete(source);
+    plans.set(source, known);
+    return known;
+  }
+  if (source.length > SOURCE_MAX) {
+    throw new ExpressionError(`an expression may have ${SOURCE_MAX} characters at most`);
+  }
+  const parsed = parse(source);
+  const [finding] = guard(parsed);
+  if (finding !== undefined) throw new ExpressionError(finding.message, finding.range);
+  const made = { parsed, run: planCel(ENV, parsed.expr) as Plan["run"] };
+  const [oldest] = plans.keys();
+  if (plans.size >= PLANS_MAX && oldest !== undefined) plans.delete(oldest);
+  plans.set(source, made);
+  return made;
+}
+
+interface Placeholder {
+  readonly source: string;
+  /** Where the source stands in the text. */
+  readonly start: number;
+}
+
+/** Splits a text at its `${...}`; braces and quotes inside an expression belong to it. */
+function partsOf(text: string): readonly (string | Placeholder)[] {
+  const parts: (string | Placeholder)[] = [];
+  let at = 0;
+  for (let open = text.indexOf("${"); open >= 0; open = text.indexOf("${", at)) {
+    const start = open + 2;
+    const end = closingBrace(text, start);
+    parts.push(text.slice(at, open), { source: text.slice(start, end), start });
+    at = end + 1;
+  }
+  return [...parts, text.slice(at)];
+}
+
+function closingBrace(text: string, start: number): number {
+  let depth = 1;
+  for (const { 0: token, index } of text
+    .slice(start)
+    .matchAll(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[{}]/gs)) {
+    if (token === "{") depth++;
+    if (token === "}" && --depth === 0) return start + index;
+  }
+  throw new ExpressionError("${ without }", { start: start - 2, end: text.length });
+}
+
+function broken(code: string, message: string, range: Range): CheckedExpression {
+  return { findings: [{ code, message, range }], reads: [], tests: [] };
+}

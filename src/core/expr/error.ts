@@ -1,0 +1,16 @@
+/** Characters of a source, from 0; `end` is one past the last. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An expression that does not parse, breaks a guard, or fails on its values. */
+export class ExpressionError extends Error {
+  override readonly name = "ExpressionError";
+  readonly range: Range | undefined;
+
+  constructor(message: string, range?: Range) {
+    super(message);
+    this.range = range;
+  }
+}

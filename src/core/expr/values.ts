@@ -1,0 +1,67 @@
+import { type CelInput, type CelValue, isCelList, isCelMap, isCelUint } from "@bufbuild/cel";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Json } from "../json.ts";
+import type { Values } from "../template-types.ts";
+import { ExpressionError } from "./error.ts";
+
+const SAFE = 2n ** 53n;
+const NANOS_PER_MS = 1_000_000;
+
+/** Values as the library takes them: JSON numbers are doubles, dates timestamps. */
+export function toCel(values: Values): Record<string, CelInput> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, inputOf(value)]));
+}
+
+function inputOf(value: Json | Date): CelInput {
+  if (value instanceof Date) return timestampFromMs(value.getTime());
+  if (Array.isArray(value)) return value.map((item: Json) => inputOf(item));
+  if (typeof value !== "object" || value === null) return value as CelInput;
+  // A map keeps keys like `__proto__` what they are.
+  return new Map(Object.entries(value).map(([key, item]) => [key, inputOf(item as Json)]));
+}
+
+/**
+ * A result as JSON: ints to 2^53, finite doubles, times and durations as ProtoJSON.
+ *
+ * @throws {ExpressionError} for what JSON cannot say.
+ */
+export function toJson(value: CelValue): Json {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "number") return finite(value);
+  if (typeof value === "bigint") return safe(value);
+  if (isCelUint(value)) return safe(value.value);
+  if (isCelList(value)) return [...value].map(toJson);
+  if (isCelMap(value))
+    return Object.fromEntries([...value].map(([key, item]) => [keyOf(key), toJson(item)]));
+  return timeOf(value);
+}
+
+function finite(value: number): number {
+  if (Number.isFinite(value)) return value;
+  throw new ExpressionError(`the result ${value} is not a finite number`);
+}
+
+function safe(value: bigint): number {
+  if (value >= -SAFE && value <= SAFE) return Number(value);
+  throw new ExpressionError(`the result ${value} is beyond 2^53; use string()`);
+}
+
+function keyOf(key: unknown): string {
+  if (typeof key === "string") return key;
+  throw new ExpressionError(`the key ${String(key)} of a map is not a string`);
+}
+
+function timeOf(value: CelValue): string {
+  const { desc, message } = value as {
+    desc?: { typeName: string };
+    message?: { seconds: bigint; nanos: number };
+  };
+  if (desc?.typeName === "google.protobuf.Timestamp" && message !== undefined) {
+    const ms = Number(message.seconds) * 1_000 + Math.floor(message.nanos / NANOS_PER_MS);
+    return new Date(ms).toISOString();
+  }
+  if (desc?.typeName === "google.protobuf.Duration" && message !== undefined) {
+    return `${Number(message.seconds) + message.nanos / 1e9}s`;
+  }
+  throw new ExpressionError("the result is neither JSON nor a time");
+}
