@@ -23,7 +23,7 @@ import {
   parseSwitch,
   type StoreLocation,
 } from "./config-values.ts";
-import { LIMITS, type Limit, type LimitName, type Limits } from "./core/limits.ts";
+import { LIMITS, type Limit, type Limits } from "./core/limits.ts";
 
 /** What the server was told to be. Holds secrets: never log it whole. */
 export interface Config {
@@ -213,13 +213,7 @@ function readSetting(name: SettingName, file: string): string {
 }
 
 function readLimits(given: Reader): Limits {
-  const names = Object.keys(LIMITS) as LimitName[];
-  const limits = Object.fromEntries(
-    names.map((name) => {
-      const { unit }: Limit = LIMITS[name];
-      return [name, given.required(limitSetting(name), (text) => parseLimit(text, unit))];
-    }),
-  ) as Limits;
+  const limits = readTable(LIMITS, given);
   const { lease_min_ms, lease_ms, lease_max_ms } = limits;
   if (lease_min_ms > lease_ms || lease_ms > lease_max_ms) {
     throw new ConfigError(
@@ -227,6 +221,18 @@ function readLimits(given: Reader): Limits {
     );
   }
   return limits;
+}
+
+/** The values in force of a table of limits. */
+function readTable<Name extends string>(
+  table: Readonly<Record<Name, Limit>>,
+  given: Reader,
+): Readonly<Record<Name, number>> {
+  const values = Object.entries<Limit>(table).map(([name, { unit }]) => [
+    name,
+    given.required(limitSetting(name), (text) => parseLimit(text, unit)),
+  ]);
+  return Object.fromEntries(values);
 }
 
 /** Refuses to be open to others by accident. Returns what to warn of where it is so on purpose. */
