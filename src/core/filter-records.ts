@@ -1,5 +1,6 @@
 import type { AgentView } from "./agent.ts";
 import type { FieldRef } from "./filter.ts";
+import type { LogRow } from "./log.ts";
 import type { RunView } from "./run.ts";
 import type { Task } from "./task.ts";
 
@@ -65,6 +66,33 @@ export function taskReader(task: Task): FieldReader {
     "failure.reason": task.failure?.reason,
     create_time: task.createdAtMs,
   });
+}
+
+/** A log entry at a time of the store. */
+export function logReader(row: LogRow, atMs: number): FieldReader {
+  return readerOf({
+    kind: row.kind,
+    operation: row.operation,
+    severity: row.severity,
+    actor: row.actor,
+    agent_id: row.agentId,
+    run_id: row.runId,
+    task_id: row.taskId,
+    step_path: row.stepPath,
+    trace_id: row.traceId,
+    time: atMs,
+    message: row.message,
+    attributes: row.attributes,
+  });
+}
+
+/** Whether a text holds another, whatever the case of its ASCII letters. */
+export function holdsText(text: string, part: string): boolean {
+  return foldAscii(text).includes(foldAscii(part));
+}
+
+function foldAscii(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 /** What an entry says itself, before the record it is about: `kind`, `actor`, `time` and its like. */
