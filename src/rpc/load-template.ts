@@ -69,6 +69,7 @@ async function loadText(text: string, limits: Limits): Promise<LoadedTemplate> {
     WorkflowTemplateSchema,
     root,
     (code, message, pointer, { line, column }, suggestion) => {
+      if (problems.some((problem) => problem.pointer === pointer)) return;
       const detail = suggestion === undefined ? {} : { suggestion };
       found.push({ code, message, error: true, pointer, line, column, ...detail });
     },

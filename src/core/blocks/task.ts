@@ -6,11 +6,14 @@ import {
 } from "../template-findings.ts";
 import type { StepPlan } from "../template-plan.ts";
 import type { AgentSelector, StepKind } from "../template-types.ts";
-import { parseCapability } from "../version.ts";
+import { isRange, parseCapability } from "../version.ts";
 import type { Cost } from "./cost.ts";
 import { expression, fieldExpressions, type Written } from "./written.ts";
 
 type TaskKind = Extract<StepKind, { type: "task" }>;
+
+const CAPABILITY_NAME = /^[a-z0-9][a-z0-9._-]{0,127}$/;
+const MAX_CAPABILITY = 256;
 
 /** The expressions of a task, in template order. */
 export function taskExpressions(task: TaskKind, pointer: string): readonly Written[] {
@@ -51,14 +54,19 @@ function checkSelector(agent: AgentSelector, pointer: string, findings: Findings
       "Say which agents may do it: `capability`, `where` or `agent_id`.",
     );
   }
-  if (capability !== undefined && parseCapability(capability) === undefined) {
+  if (capability !== undefined && !isCapability(capability)) {
     findings.error(
       "CAPABILITY_INVALID",
       `${pointer}/capability`,
-      "A capability is a name, optionally with @ and a semantic version range, like code@^2.",
+      "A capability is a lower-case name, optionally with @ and a version range, like code@^2.",
     );
   }
   checkPlainText(agentId, 128, `${pointer}/agent_id`, findings);
+}
+
+function isCapability(text: string): boolean {
+  const { name, range } = parseCapability(text);
+  return text.length <= MAX_CAPABILITY && CAPABILITY_NAME.test(name) && isRange(range);
 }
 
 /**
