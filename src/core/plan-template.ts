@@ -30,6 +30,7 @@ export function planTemplate(template: Template): Plan {
   const { output } = template;
   return {
     main,
+    vars: template.vars ?? {},
     blocks: planning.blocks,
     steps: planning.steps,
     paths,

@@ -149,6 +149,8 @@ export interface TaskChange {
   readonly disposition?: Disposition;
   /** With a new task: what made it. */
   readonly task?: NewTask;
+  /** Its run was cancelled: the holder may report until then. */
+  readonly cancel?: { readonly deadlineMs: number; readonly reason: string };
   /** A report that came after the cancellation. */
   readonly late?: true;
 }

@@ -3,9 +3,13 @@ import type { Json, JsonObject } from "./json.ts";
 
 /** More than this helps nobody. */
 export const MAX_DIAGNOSTICS = 100;
+const MAX_CHARACTERS = 1024;
 
 /** What is known beyond code, place and message. */
-export type Detail = Pick<Diagnostic, "range" | "suggestion">;
+export interface Detail {
+  readonly range?: Diagnostic["range"];
+  readonly suggestion?: string | undefined;
+}
 
 /** Collects what is wrong with one template, in the order in which it is found. */
 export interface Findings {
@@ -21,16 +25,16 @@ export function createFindings(): Findings {
   return {
     diagnostics,
     full,
-    error: (code, pointer, message, detail = {}) => {
+    error: (code, pointer, message, { range, suggestion } = {}) => {
       if (full()) return;
-      // Names in them can be as long as a template.
-      const [shortMessage, shortPointer] = [message.slice(0, 1024), pointer.slice(0, 1024)];
       diagnostics.push({
         code,
-        message: shortMessage,
+        // Names in them can be as long as a template.
+        message: message.slice(0, MAX_CHARACTERS),
         error: true,
-        pointer: shortPointer,
-        ...detail,
+        pointer: pointer.slice(0, MAX_CHARACTERS),
+        ...(range && { range }),
+        ...(suggestion !== undefined && { suggestion }),
       });
     },
   };

@@ -1,3 +1,4 @@
+import type { JsonObject } from "./json.ts";
 import type { Scope } from "./template-scope.ts";
 import type { Expression, RetryPolicy, StepKind, Timeouts } from "./template-types.ts";
 
@@ -8,6 +9,8 @@ import type { Expression, RetryPolicy, StepKind, Timeouts } from "./template-typ
  */
 export interface Plan {
   readonly main: BlockPlan;
+  /** Constants, readable as `vars`. */
+  readonly vars: JsonObject;
   /** Every block by path: "" is main, `draft/` the fallback of step `draft`. */
   readonly blocks: ReadonlyMap<string, BlockPlan>;
   /** Every step by path. */

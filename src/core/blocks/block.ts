@@ -121,9 +121,8 @@ function checkNeeds(
       findings.error("REFERENCE_SCOPE", at, `Step ${id} is not in this block.`);
       continue;
     }
-    const like = nearest(id, siblings);
-    const suggestion = like === undefined ? {} : { suggestion: like };
-    findings.error("REFERENCE_UNKNOWN", at, `There is no step ${id}.`, suggestion);
+    const suggestion = nearest(id, siblings);
+    findings.error("REFERENCE_UNKNOWN", at, `There is no step ${id}.`, { suggestion });
   }
 }
 

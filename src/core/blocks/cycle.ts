@@ -1,3 +1,5 @@
+import { lookup } from "../lookup.ts";
+
 /**
  * A way from a step back to itself, for example `["a", "b", "a"]`: the first
  * one met from the first step on. Undefined: there is none.
@@ -22,7 +24,7 @@ function walk(
   if (done.has(id)) return undefined;
   const start = path.indexOf(id);
   if (start >= 0) return [...path.slice(start), id];
-  for (const next of after.get(id) ?? []) {
+  for (const next of lookup(after, id)) {
     const cycle = walk(next, [...path, id], done, after);
     if (cycle !== undefined) return cycle;
   }

@@ -36,10 +36,7 @@ export function checkWritten(
   const { pointer } = written;
   const inspected = inspect(written, place.scope);
   for (const { code, message, range, suggestion } of inspected.findings) {
-    findings.error(code, pointer, message, {
-      range,
-      ...(suggestion === undefined ? {} : { suggestion }),
-    });
+    findings.error(code, pointer, message, { range, suggestion });
   }
   for (const { stepId, field, guarded, range } of inspected.reads) {
     const step = place.readable.get(stepId);
@@ -73,11 +70,9 @@ function reportUnreadable(
     findings.error("REFERENCE_SCOPE", pointer, message, { range });
     return;
   }
-  const like = nearest(stepId, place.readable.keys());
-  findings.error("REFERENCE_UNKNOWN", pointer, `There is no step ${stepId}.`, {
-    range,
-    ...(like === undefined ? {} : { suggestion: like }),
-  });
+  const suggestion = nearest(stepId, place.readable.keys());
+  const message = `There is no step ${stepId}.`;
+  findings.error("REFERENCE_UNKNOWN", pointer, message, { range, suggestion });
 }
 
 function inspect(written: Written, scope: Scope): ReturnType<typeof checkExpression> {

@@ -1,0 +1,97 @@
+import type { Json } from "./json.ts";
+import type { Run, RunContext, RunDecision, RunEvent, StepState } from "./run.ts";
+import { evolveRun } from "./run-fold.ts";
+import type { Reading } from "./run-values.ts";
+import { valuesOf } from "./run-values.ts";
+import type { Plan } from "./template-plan.ts";
+import type { Failure, Values } from "./template-types.ts";
+
+/** How a step ends. */
+export interface End {
+  readonly to: Extract<StepState, "succeeded" | "failed" | "skipped" | "cancelled">;
+  readonly output?: Json;
+  readonly failure?: Failure;
+  readonly attempt?: number;
+  readonly agentId?: string;
+}
+
+/** A decision in the making: every event is folded at once, so that the next rule sees it. */
+export interface Moves {
+  readonly plan: Plan;
+  readonly context: RunContext;
+  /** The run after the events so far. */
+  readonly run: Run;
+  emit(event: RunEvent): void;
+  end(stepPath: string, end: End): void;
+  cancel(task: RunDecision["cancels"][number]): void;
+  stateOf(stepPath: string): StepState;
+  /** Outputs of this decision included. */
+  outputOf(stepPath: string): Json | undefined;
+  values(reading: Reading): Values;
+  /** Steps under a path prefix whose task is open. */
+  openTasks(prefix: string): readonly { readonly stepPath: string; readonly taskId: string }[];
+  /** Cancels the open steps under a path prefix, and their tasks at once. */
+  cancelOpen(prefix: string, reason: string): void;
+  decision(): RunDecision;
+}
+
+export function createMoves(plan: Plan, context: RunContext, before?: Run): Moves {
+  const events: RunEvent[] = [];
+  const cancels: RunDecision["cancels"][number][] = [];
+  const outputs = new Map<string, Json>();
+  let run = before;
+
+  function present(): Run {
+    if (run === undefined) throw new Error("a move of a run that was never started");
+    return run;
+  }
+
+  const moves: Moves = {
+    plan,
+    context,
+    get run() {
+      return present();
+    },
+
+    emit(event) {
+      events.push(event);
+      run = evolveRun(run, event, context.nowMs);
+    },
+
+    end(stepPath, { output, ...end }) {
+      const from = moves.stateOf(stepPath);
+      if (output !== undefined) outputs.set(stepPath, output);
+      moves.emit({
+        type: "step_ended",
+        stepPath,
+        from,
+        ...end,
+        ...(output !== undefined && { output }),
+      });
+    },
+
+    cancel: (task) => void cancels.push(task),
+    stateOf: (stepPath) => present().steps[stepPath]?.state ?? "pending",
+    outputOf: (stepPath) => outputs.get(stepPath) ?? context.outputOf(stepPath),
+    values: (reading) =>
+      valuesOf(plan, present(), { ...context, outputOf: moves.outputOf }, reading),
+
+    openTasks: (prefix) =>
+      Object.entries(present().steps).flatMap(([stepPath, { state, taskId, fellBack }]) =>
+        stepPath.startsWith(prefix) && state === "running" && taskId !== undefined && !fellBack
+          ? [{ stepPath, taskId }]
+          : [],
+      ),
+
+    cancelOpen(prefix, reason) {
+      for (const { taskId } of moves.openTasks(prefix)) moves.cancel({ taskId, reason });
+      for (const [stepPath, { state }] of Object.entries(present().steps)) {
+        if (stepPath.startsWith(prefix) && state === "running")
+          moves.end(stepPath, { to: "cancelled" });
+      }
+    },
+
+    decision: () => ({ events, cancels }),
+  };
+  return moves;
+}
