@@ -1,7 +1,9 @@
 import type { Json } from "../core/json.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Run, RunCommand, RunEvent } from "../core/run.ts";
-import { decideRun, foldRun, outputsNeeded, runView } from "../core/run.ts";
+import { decideRun } from "../core/run-decide.ts";
+import { foldRun, runView } from "../core/run-fold.ts";
+import { outputsNeeded } from "../core/run-needs.ts";
 import type { Task, TaskCommand, TaskDecision, TaskEvent } from "../core/task.ts";
 import { toTaskChange } from "../core/task-change.ts";
 import { decideTask } from "../core/task-decide.ts";
