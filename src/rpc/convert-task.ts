@@ -6,7 +6,6 @@ import type {
 } from "../../gen/opscore/v1/task_pb.ts";
 import { TaskState } from "../../gen/opscore/v1/task_pb.ts";
 import type { TaskChangeSchema } from "../../gen/opscore/v1/workflow_pb.ts";
-import { Refused } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
 import type { TaskChange } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
@@ -17,6 +16,7 @@ import {
   fromFailure,
   fromPayload,
   type Init,
+  required,
   toDuration,
   toFailure,
   toPayload,
@@ -109,22 +109,16 @@ function fromReport(
       return { type: "complete", ...(output !== undefined && { output }) };
     }
     case "fail": {
-      const { failure } = report.value;
-      if (failure === undefined) throw missing(`${pointer}/failure`);
-      return { type: "fail", failure: fromFailure(failure, `${pointer}/failure`, limits) };
+      const at = `${pointer}/failure`;
+      return { type: "fail", failure: fromFailure(required(report.value.failure, at), at, limits) };
     }
     case "release": {
       const { notBefore, reason } = report.value;
       return { type: "release", notBeforeMs: fromDuration(notBefore) ?? 0, reason };
     }
     default:
-      throw missing(pointer);
+      return required<TaskReport["report"]>(undefined, pointer);
   }
-}
-
-/** A required field that is not there: validation refuses it before, on every door. */
-function missing(pointer: string): Refused {
-  return new Refused({ code: "invalid_field", pointer, message: "is required" });
 }
 
 export function toTaskChange(change: TaskChange): Init<typeof TaskChangeSchema> {

@@ -50,6 +50,12 @@ export function fromDuration(duration: Duration | undefined): number | undefined
   return duration && Math.ceil(durationMs(duration));
 }
 
+/** A field that its rule requires: validation has refused the request without it before. */
+export function required<T>(value: T | undefined, pointer: string): T {
+  if (value !== undefined) return value;
+  throw new Refused({ code: "invalid_field", pointer, message: "is required" });
+}
+
 /** `""` is how the wire says "nothing". */
 export function textOrNothing(text: string): string | undefined {
   return text === "" ? undefined : text;

@@ -41,6 +41,11 @@ export function reasonOf(refusal: Refusal): ErrorReason {
   return said(refusal).reason;
 }
 
+/** Why a bulk command left a run as it is, from the code of the refusal, as callers read it. */
+export function skippedReason(code: string): string {
+  return code === "not_found" ? reasonName(ErrorReason.RUN_NOT_FOUND) : code.toUpperCase();
+}
+
 /** The name of a reason, without prefix. */
 export function reasonName(reason: ErrorReason): string {
   return ErrorReasonSchema.value[reason]?.localName ?? "INTERNAL";
