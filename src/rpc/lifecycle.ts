@@ -59,7 +59,14 @@ function registrations({
       const answer = await agents.register(mutatorOf(call, METHOD.registerAgent, message), {
         ...(agentId !== undefined && { agentId }),
         spec: spec ? fromSpec(spec) : NO_SPEC,
-        ...(open && { open: fromSessionOptions(open, "/openSession", peerOf(call), limits) }),
+        ...(open && {
+          open: fromSessionOptions(
+            open,
+            "/openSession",
+            call.peer.slice(0, PEER_CHARACTERS),
+            limits,
+          ),
+        }),
       });
       const { record, created } = resultOf(call, answer);
       return { agent: toAgent(record), created };
@@ -107,6 +114,9 @@ function withMasked(spec: AgentSpec, given: AgentSpec, paths: readonly string[])
   return { ...NO_SPEC, ...Object.fromEntries([...kept, ...taken]) };
 }
 
+/** Address and user agent are for people: more than this is none of theirs. */
+const PEER_CHARACTERS = 256;
+
 function sessions({ agents, limits }: Engine): Pick<Lifecycle, "openSession" | "closeSession"> {
   return {
     async openSession(message, call) {
@@ -115,7 +125,7 @@ function sessions({ agents, limits }: Engine): Pick<Lifecycle, "openSession" | "
       const answer = await agents.openSession(
         mutatorOf(call, METHOD.openSession, message),
         agentId,
-        fromSessionOptions(options, "/options", peerOf(call), limits),
+        fromSessionOptions(options, "/options", call.peer.slice(0, PEER_CHARACTERS), limits),
       );
       return { session: toSession(resultOf(call, answer)) };
     },
@@ -127,13 +137,6 @@ function sessions({ agents, limits }: Engine): Pick<Lifecycle, "openSession" | "
     },
   };
 }
-
-/** Address and user agent, for operators. */
-function peerOf({ peer, headers }: Call): string {
-  return [peer, headers.get("user-agent")].filter(Boolean).join(" ").slice(0, PEER_CHARACTERS);
-}
-
-const PEER_CHARACTERS = 256;
 
 function reports({
   agents,
