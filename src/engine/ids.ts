@@ -16,3 +16,8 @@ export function jitter(): number {
 export function newTraceparent(): string {
   return `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-01`;
 }
+
+/** Names one failure, in the answer and in the log. */
+export function newReference(): string {
+  return randomBytes(6).toString("hex");
+}

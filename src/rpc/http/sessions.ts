@@ -1,0 +1,81 @@
+import { constants, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { HttpLimits } from "./limits.ts";
+
+/** After GOAWAY a session has this long to leave. */
+const LEAVE_MS = 5_000;
+const PINGS_LOST_MAX = 2;
+
+/**
+ * Watches over the HTTP/2 connections of a server: idle ones are told to leave,
+ * dead ones are found by ping, and requests whose body never ends are reset.
+ * Node's own timers do none of this on connections that are handed over.
+ */
+export function watchSessions(
+  server: Http2Server,
+  limits: HttpLimits,
+  streamsRequests: (path: string) => boolean,
+): ReadonlySet<ServerHttp2Session> {
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("error", () => undefined);
+    const stopPings = pingEvery(session, limits.ping_ms);
+    const streams = closeWhenIdle(session, limits.session_idle_ms);
+    session.once("close", () => {
+      stopPings();
+      sessions.delete(session);
+    });
+    session.on("stream", (stream, headers) => {
+      stream.on("error", () => undefined);
+      streams.opened();
+      stream.once("close", () => streams.closed());
+      if (streamsRequests(String(headers[":path"] ?? "").split("?", 1)[0] ?? "")) return;
+      const timer = setTimeout(() => {
+        if (!stream.readableEnded) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      }, limits.request_ms);
+      stream.once("end", () => clearTimeout(timer));
+      stream.once("close", () => clearTimeout(timer));
+    });
+  });
+  return sessions;
+}
+
+/** Asks a session to leave once it has had no stream for a while. Pings do not count as use. */
+function closeWhenIdle(session: ServerHttp2Session, idleMs: number) {
+  let open = 0;
+  let timer = setTimeout(leave, idleMs);
+
+  function leave(): void {
+    session.close();
+    setTimeout(() => session.destroy(), LEAVE_MS).unref();
+  }
+  session.once("close", () => clearTimeout(timer));
+  return {
+    opened(): void {
+      open++;
+      clearTimeout(timer);
+    },
+    closed(): void {
+      open--;
+      if (open > 0 || session.closed) return;
+      clearTimeout(timer);
+      timer = setTimeout(leave, idleMs);
+    },
+  };
+}
+
+function pingEvery(session: ServerHttp2Session, pingMs: number): () => void {
+  let unanswered = 0;
+  const timer = setInterval(() => {
+    if (unanswered >= PINGS_LOST_MAX) {
+      session.destroy();
+      return;
+    }
+    unanswered++;
+    if (session.destroyed) return;
+    session.ping((error) => {
+      if (error === null) unanswered = 0;
+    });
+  }, pingMs);
+  return () => clearInterval(timer);
+}
