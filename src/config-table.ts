@@ -1,5 +1,6 @@
 import { LIMIT_MAX, printLimit, SUFFIXES } from "./config-values.ts";
 import { LIMITS, type Limit } from "./core/limits.ts";
+import { HTTP_LIMITS } from "./rpc/http/limits.ts";
 
 /** One setting as its user meets it. Variable, flag, help and docs/config.md follow from its row. */
 export interface Setting {
@@ -86,7 +87,7 @@ export type SettingName = keyof typeof SETTINGS;
 
 /** Every setting there is, limits included, by name. */
 export function allSettings(): ReadonlyMap<string, Setting> {
-  const limits = Object.entries<Limit>(LIMITS).map(
+  const limits = Object.entries<Limit>({ ...LIMITS, ...HTTP_LIMITS }).map(
     ([name, limit]) => [limitSetting(name), settingOf(limit)] as const,
   );
   return new Map<string, Setting>([...Object.entries(SETTINGS), ...limits]);

@@ -24,6 +24,7 @@ import {
   type StoreLocation,
 } from "./config-values.ts";
 import { LIMITS, type Limit, type Limits } from "./core/limits.ts";
+import { HTTP_LIMITS, type HttpLimits } from "./rpc/http/limits.ts";
 
 /** What the server was told to be. Holds secrets: never log it whole. */
 export interface Config {
@@ -44,6 +45,7 @@ export interface Config {
   readonly reflection: boolean;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
+  readonly httpLimits: HttpLimits;
   /** What to log as a warning at every start. */
   readonly warnings: readonly string[];
 }
@@ -89,6 +91,7 @@ export function readConfig(flags: Flags, env: Env = process.env): Config {
     reflection: given.required("reflection", parseSwitch),
     logLevel: given.required("log_level", parseLogLevel),
     limits: readLimits(given),
+    httpLimits: readTable(HTTP_LIMITS, given),
   };
   const insecure = {
     auth: given.optional("insecure_no_auth", parseSwitch) ?? false,

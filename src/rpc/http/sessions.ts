@@ -1,4 +1,9 @@
-import { constants, type Http2Server, type ServerHttp2Session } from "node:http2";
+import {
+  constants,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { HttpLimits } from "./limits.ts";
 
 /** After GOAWAY a session has this long to leave. */
@@ -31,13 +36,21 @@ export function watchSessions(
       stream.once("close", () => streams.closed());
       if (streamsRequests(String(headers[":path"] ?? "").split("?", 1)[0] ?? "")) return;
       const timer = setTimeout(() => {
-        if (!stream.readableEnded) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        if (isSending(stream)) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       }, limits.request_ms);
       stream.once("end", () => clearTimeout(timer));
       stream.once("close", () => clearTimeout(timer));
     });
   });
   return sessions;
+}
+
+/** Whether the peer has not ended its side yet. */
+function isSending({ state }: ServerHttp2Stream): boolean {
+  return (
+    state.state === constants.NGHTTP2_STREAM_STATE_OPEN ||
+    state.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_LOCAL
+  );
 }
 
 /** Asks a session to leave once it has had no stream for a while. Pings do not count as use. */

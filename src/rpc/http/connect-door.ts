@@ -1,0 +1,98 @@
+import { constants } from "node:http2";
+import {
+  type ConnectRouter,
+  type ConnectRouterOptions,
+  type ContextValues,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
+import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
+import { Refused } from "../../core/errors.ts";
+import { toConnectError } from "../errors.ts";
+import type { Gate, Identity } from "../gate.ts";
+import type { Incoming } from "../wrap.ts";
+import type { HttpLimits } from "./limits.ts";
+import { addressOf, type Door, type NodeRequest, type NodeResponse, peerOf } from "./request.ts";
+import type { Route } from "./services.ts";
+
+/** Largest deadline a client may name; the adapter refuses a larger one. */
+const TIMEOUT_MAX_MS = 3_600_000;
+
+const REQUEST = createContextKey<NodeRequest | undefined>(undefined);
+const IDENTITY = createContextKey<Identity | undefined>(undefined);
+
+export interface ConnectDoorOptions {
+  readonly routes: ReadonlyMap<string, Route>;
+  /** Health and reflection: they are asked before any policy of ours. */
+  readonly more: (router: ConnectRouter) => void;
+  readonly gate: Gate;
+  /** Methods that need no policy, by path: what `more` serves. */
+  readonly open: (path: string, headers: Headers, address: string) => boolean;
+  readonly limits: HttpLimits;
+  readonly version: string;
+  readonly fallback: Door;
+}
+
+/** gRPC, gRPC-Web and Connect, by the adapter of connect-node. */
+export function createConnectDoor(options: ConnectDoorOptions): Door {
+  const { routes, more, gate, open, limits, version, fallback } = options;
+  const router: ConnectRouterOptions = {
+    readMaxBytes: limits.request_bytes,
+    writeMaxBytes: limits.response_bytes,
+    maxTimeoutMs: TIMEOUT_MAX_MS,
+    acceptCompression: [compressionGzip],
+    jsonOptions: { ignoreUnknownFields: false },
+    // Runs on the headers, before any of the body is read.
+    requestGate({ method, requestHeader, responseHeader, values }) {
+      responseHeader.set("opscore-version", version);
+      const request = values.get(REQUEST);
+      const address = request === undefined ? "" : addressOf(request);
+      const path = `/${method.parent.typeName}/${method.name}`;
+      try {
+        if (open(path, requestHeader, address)) return;
+        values.set(IDENTITY, gate.admit(method, { headers: requestHeader, address }));
+      } catch (error) {
+        throw error instanceof Refused ? toConnectError(error.refusal) : error;
+      }
+    },
+  };
+  return connectNodeAdapter({
+    ...router,
+    contextValues: (req): ContextValues => createContextValues().set(REQUEST, req),
+    fallback: (req, res) => fallback(req, res as NodeResponse),
+    routes(to) {
+      for (const route of routes.values()) register(to, route);
+      more(to);
+    },
+  });
+}
+
+function register(router: ConnectRouter, route: Route): void {
+  const implementation =
+    route.kind === "unary"
+      ? (message: never, context: HandlerContext) => route.call(message, incomingOf(context))
+      : (input: never, context: HandlerContext) => route.call(input, incomingOf(context));
+  router.rpc(route.method, implementation as never);
+}
+
+function incomingOf(context: HandlerContext): Incoming {
+  const identity = context.values.get(IDENTITY);
+  const request = context.values.get(REQUEST);
+  if (identity === undefined || request === undefined) throw new Error("a call passed no gate");
+  return {
+    identity,
+    headers: context.requestHeader,
+    responseHeaders: context.responseHeader,
+    peer: peerOf(request),
+    signal: context.signal,
+    timeoutMs: () => context.timeoutMs(),
+    cut: () => cutRequest(request),
+  };
+}
+
+/** Ends a call whose reader does not read: there is no way left to tell it why. */
+export function cutRequest(req: NodeRequest): void {
+  if ("stream" in req) req.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  else req.socket.destroy();
+}

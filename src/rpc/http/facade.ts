@@ -1,0 +1,263 @@
+import type { DescMethodStreaming } from "@bufbuild/protobuf";
+import { fromJson, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { codeToHttpStatus, errorToJson } from "@connectrpc/connect/protocol-connect";
+import { Refused } from "../../core/errors.ts";
+import { toConnectError } from "../errors.ts";
+import type { Gate } from "../gate.ts";
+import { cutRequest } from "./connect-door.ts";
+import type { HttpLimits } from "./limits.ts";
+import { LINES, type LineFormat } from "./lines.ts";
+import {
+  addressOf,
+  headersOf,
+  type NodeRequest,
+  type NodeResponse,
+  pathOf,
+  peerOf,
+} from "./request.ts";
+import type { Route } from "./services.ts";
+
+export interface FacadeOptions {
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly gate: Gate;
+  readonly limits: HttpLimits;
+  readonly version: string;
+  /** The cursor of one entry inside a frame. */
+  readonly cursorAt: (frameCursor: string, position: bigint) => string;
+}
+
+type StreamRoute = Extract<Route, { kind: "stream" }>;
+
+/**
+ * NDJSON and SSE on the URLs of streaming methods, for `curl -N` and EventSource:
+ * a plain client cannot speak the envelopes of Connect streams. It calls the same
+ * wrapped handlers as every other door. Hand-written: no library does it.
+ *
+ * @returns whether the request is one for this door.
+ */
+export function createFacade(
+  options: FacadeOptions,
+): (req: NodeRequest, res: NodeResponse) => boolean {
+  return (req, res) => {
+    const route = options.routes.get(pathOf(req));
+    if (route?.kind !== "stream" || !isPlain(req, route.method)) return false;
+    serve(options, route, req, res).catch((error: unknown) => {
+      if (res.headersSent) res.destroy();
+      else refuse(res, options.version, error);
+    });
+    return true;
+  };
+}
+
+/** GET for reads, or POST of plain JSON. */
+function isPlain(req: NodeRequest, { methodKind, idempotency }: DescMethodStreaming): boolean {
+  if (methodKind !== "server_streaming") return false;
+  const isRead = idempotency === 1;
+  if (!isRead) return false;
+  if (req.method === "GET") return !(req.url ?? "").includes("encoding=");
+  return /^application\/json\b/.test(req.headers["content-type"] ?? "");
+}
+
+async function serve(
+  options: FacadeOptions,
+  route: StreamRoute,
+  req: NodeRequest,
+  res: NodeResponse,
+): Promise<void> {
+  const { gate, version, limits } = options;
+  const url = new URL(req.url ?? "", "http://localhost");
+  const headers = headersOf(req);
+  const namespace = url.searchParams.get("namespace");
+  if (namespace !== null) headers.set("opscore-namespace", namespace);
+  const identity = gate.admit(route.method, { headers, address: addressOf(req) });
+  const message = await messageOf(route.method, req, url, limits.request_bytes);
+  const leaving = new AbortController();
+  res.once("close", () => leaving.abort(new ConnectError("the caller has gone", Code.Canceled)));
+  const responseHeaders = new Headers({ "opscore-version": version });
+  const frames = route.call(message as never, {
+    identity,
+    headers,
+    responseHeaders,
+    peer: peerOf(req),
+    signal: leaving.signal,
+    timeoutMs: () => undefined,
+    cut: () => cutRequest(req),
+  });
+  const isSse = (req.headers.accept ?? "").includes("text/event-stream");
+  const format = isSse ? LINES.sse : LINES.ndjson;
+  await write({ options, route, frames, res, format, responseHeaders });
+}
+
+interface Writing {
+  readonly options: FacadeOptions;
+  readonly route: StreamRoute;
+  readonly frames: AsyncGenerator<object>;
+  readonly res: NodeResponse;
+  readonly format: LineFormat;
+  readonly responseHeaders: Headers;
+}
+
+/** The head leaves with the first frame, so a refusal keeps its status; a later one is the last line. */
+async function write({
+  options,
+  route,
+  frames,
+  res,
+  format,
+  responseHeaders,
+}: Writing): Promise<void> {
+  try {
+    for await (const frame of frames) {
+      if (!res.headersSent) writeHead(res, format, responseHeaders);
+      const json = toJson(route.method.output, frame as never) as JsonObject;
+      const text = linesOf(json, options.cursorAt).map(format.line).join("");
+      if (!writeTo(res, text)) await drained(res);
+    }
+  } catch (error) {
+    if (!res.headersSent) throw error;
+    writeTo(res, format.error(errorToJson(asConnectError(error), undefined)));
+  } finally {
+    if (res.headersSent) res.end();
+  }
+}
+
+/** A line of a plain stream: what it says, and where to resume after it. */
+export interface Line {
+  readonly cursor: string;
+  readonly item?: readonly [name: string, value: JsonValue];
+}
+
+/** One line for each entry and each item of a snapshot, each with a cursor of its own. */
+export function linesOf(
+  { cursor, ...parts }: JsonObject,
+  cursorAt: FacadeOptions["cursorAt"],
+): readonly Line[] {
+  const whole = String(cursor ?? "");
+  const lines = Object.entries(parts).flatMap(([name, value]) => {
+    const items = Array.isArray(value) ? value : [value ?? null];
+    return items.map((item): Line => {
+      const position = name === "entries" ? positionOf(item) : undefined;
+      const own = position === undefined ? whole : cursorAt(whole, position);
+      return { cursor: own, item: [SINGULAR[name] ?? name, item] };
+    });
+  });
+  return lines.length === 0 ? [{ cursor: whole }] : lines;
+}
+
+const SINGULAR: Readonly<Record<string, string>> = {
+  entries: "entry",
+  agents: "agent",
+  runs: "run",
+};
+
+function positionOf(entry: JsonValue): bigint | undefined {
+  const { position } = entry as { position?: string };
+  return position === undefined ? undefined : BigInt(position);
+}
+
+async function messageOf(
+  method: DescMethodStreaming,
+  req: NodeRequest,
+  url: URL,
+  bytesMax: number,
+): Promise<object> {
+  const last = req.headers["last-event-id"];
+  const after = typeof last === "string" ? last : url.searchParams.get("after");
+  const json = req.method === "GET" ? queryOf(url) : await bodyOf(req, bytesMax);
+  const whole = after === null ? json : { ...json, start: { after } };
+  try {
+    return fromJson(method.input, whole, { ignoreUnknownFields: false });
+  } catch (error) {
+    throw malformed(error);
+  }
+}
+
+/** `?message={...}`, or the fields of the request one by one. */
+function queryOf(url: URL): JsonObject {
+  const message = url.searchParams.get("message");
+  if (message !== null) return parseObject(message);
+  const fields = [...url.searchParams].filter(([name]) => name !== "after" && name !== "namespace");
+  return Object.fromEntries(fields.map(([name, text]) => [name, scalarOf(text)]));
+}
+
+function scalarOf(text: string): JsonValue {
+  return text === "true" || text === "false" ? text === "true" : text;
+}
+
+async function bodyOf(req: NodeRequest, bytesMax: number): Promise<JsonObject> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) {
+      throw new Refused({
+        code: "too_large",
+        name: "request_bytes",
+        value: bytesMax,
+        actual: bytes,
+      });
+    }
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  return text === "" ? {} : parseObject(text);
+}
+
+function parseObject(text: string): JsonObject {
+  try {
+    const value = JSON.parse(text) as JsonValue;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  } catch (error) {
+    throw malformed(error);
+  }
+  throw new Refused({ code: "malformed", message: "the message must be a JSON object" });
+}
+
+function malformed(error: unknown): Refused {
+  return new Refused({
+    code: "malformed",
+    message: error instanceof Error ? error.message : String(error),
+  });
+}
+
+function writeHead(res: NodeResponse, { contentType }: LineFormat, responseHeaders: Headers): void {
+  for (const [name, value] of responseHeaders) res.setHeader(name, value);
+  res.setHeader("content-type", contentType);
+  res.setHeader("cache-control", "no-store");
+  res.setHeader("x-accel-buffering", "no");
+  res.statusCode = 200;
+}
+
+/** The shape of a Connect error, with its status. */
+export function refuse(res: NodeResponse, version: string, cause: unknown): void {
+  const error = asConnectError(cause);
+  res.statusCode = codeToHttpStatus(error.code);
+  for (const [name, value] of error.metadata) res.setHeader(name, value);
+  res.setHeader("opscore-version", version);
+  res.setHeader("content-type", "application/json");
+  res.end(JSON.stringify(errorToJson(error, undefined)));
+}
+
+function asConnectError(error: unknown): ConnectError {
+  return error instanceof Refused ? toConnectError(error.refusal) : ConnectError.from(error);
+}
+
+/** Both classes have the same method; their types differ only in their overloads. */
+function writeTo(res: NodeResponse, text: string): boolean {
+  return (res as { write(text: string): boolean }).write(text);
+}
+
+/** Waits until the reader takes more, or has gone. */
+function drained(res: NodeResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      res.off("drain", done);
+      res.off("close", done);
+      resolve();
+    };
+    res.on("drain", done);
+    res.on("close", done);
+    if (res.destroyed) done();
+  });
+}
