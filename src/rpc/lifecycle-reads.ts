@@ -85,7 +85,7 @@ export function lifecycleReads(engine: Engine, server: ServerInfo): Reads {
         replicaId,
         store,
         storeTime: toTime(journals.nowMs()),
-        limits: Object.fromEntries(all.map(([name, value]) => [name, BigInt(value)])),
+        limits: Object.fromEntries(all.map(([name, value]) => [name, BigInt(Math.ceil(value))])),
         principal: call.principal.name,
         scopes: [...call.principal.scopes],
         namespace: call.namespace,
