@@ -1,5 +1,4 @@
 import type { JsonValue } from "@bufbuild/protobuf";
-import { durationMs } from "@bufbuild/protobuf/wkt";
 import {
   type AgentBeat,
   AgentEntryKind,
@@ -27,7 +26,15 @@ import type {
   SessionRecord,
   StateReport,
 } from "../engine/agents.ts";
-import { fromDetails, fromTime, type Init, textOrNothing, toDuration, toTime } from "./convert.ts";
+import {
+  fromDetails,
+  fromDuration,
+  fromTime,
+  type Init,
+  textOrNothing,
+  toDuration,
+  toTime,
+} from "./convert.ts";
 import { AGENT_STATES, fromAgentState, LIVENESS } from "./states.ts";
 
 export function fromSpec(spec: AgentSpecMessage): AgentSpec {
@@ -106,7 +113,7 @@ export function fromSessionOptions(
   peer: string,
   limits: Limits,
 ): SessionOptions {
-  const leaseMs = options?.leaseDuration ? durationMs(options.leaseDuration) : limits.lease_ms;
+  const leaseMs = fromDuration(options?.leaseDuration) ?? limits.lease_ms;
   if (leaseMs < limits.lease_min_ms || leaseMs > limits.lease_max_ms) {
     throw new Refused({
       code: "invalid_field",
