@@ -56,7 +56,7 @@ export function fromSpec(spec: AgentSpecMessage): AgentSpec {
   };
 }
 
-export function toSpec({ capabilities, ...spec }: AgentSpec): Init<typeof AgentSpecSchema> {
+function toSpec({ capabilities, ...spec }: AgentSpec): Init<typeof AgentSpecSchema> {
   return {
     ...spec,
     capabilities: capabilities.map(({ tags, ...rest }) => ({

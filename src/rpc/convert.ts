@@ -117,7 +117,7 @@ function representable(pointer: string, write: () => JsonValue): Json {
 }
 
 /** @throws {Refused} `too_large`. */
-export function checkSize(
+function checkSize(
   json: Json,
   limit: "payload_bytes" | "details_bytes",
   pointer: string,
