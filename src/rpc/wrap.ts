@@ -152,7 +152,7 @@ function callOf(incoming: Incoming, { draining }: WrapDeps, timeoutMaxMs: number
       signal ??= Number.isFinite(endMs)
         ? AbortSignal.any([
             incoming.signal,
-            AbortSignal.timeout(Math.max(0, endMs - performance.now())),
+            AbortSignal.timeout(Math.max(0, Math.ceil(endMs - performance.now()))),
           ])
         : incoming.signal;
       return signal;
