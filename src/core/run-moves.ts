@@ -72,7 +72,11 @@ export function createMoves(plan: Plan, context: RunContext, before?: Run): Move
 
     cancel: (task) => void cancels.push(task),
     stateOf: (stepPath) => present().steps[stepPath]?.state ?? "pending",
-    outputOf: (stepPath) => outputs.get(stepPath) ?? context.outputOf(stepPath),
+    // Only what had succeeded before is recorded: nothing else is there to be read.
+    outputOf: (stepPath) =>
+      before?.steps[stepPath]?.state === "succeeded"
+        ? context.outputOf(stepPath)
+        : outputs.get(stepPath),
     values: (reading) =>
       valuesOf(plan, present(), { ...context, outputOf: moves.outputOf }, reading),
 
