@@ -48,10 +48,9 @@ export interface NewEntry extends EntityKey {
 }
 
 /**
- * An entry in its journal. The store numbers entries: `position` is dense over
- * the journal in commit order, `sequence` is gap-free per entity; both start at
- * 1. It also chains them: hash = SHA-256(previous hash of the entity, key,
- * sequence, time, SHA-256(body)). For logs: `kind`, `id` and `sequence` are
+ * An entry in its journal. The store numbers entries: `position` is dense over the journal in commit
+ * order, `sequence` gap-free per entity, both from 1. It also chains them: hash = SHA-256(previous
+ * hash of the entity, key, sequence, time, SHA-256(body)). For logs: `kind`, `id` and `sequence` are
  * those of no entity, and `body` is the JSON of the `LogRow`.
  */
 export interface Entry {
@@ -108,6 +107,11 @@ export interface SessionLease {
   readonly agentId: string;
   readonly sessionEpoch: number;
   readonly leaseMs: number;
+}
+
+/** A live lease and when it ends, Unix ms. */
+export interface LeaseEnd extends SessionLease {
+  readonly untilMs: number;
 }
 
 /** One atomic write: every part of it is durable, or none is. */
@@ -184,9 +188,8 @@ export interface LogPage {
 }
 
 /**
- * Where Ops-Core keeps everything it must not forget. The port is narrow on
- * purpose: rules live in `core/`, an adapter holds none, and a new adapter is
- * one folder. `test/store/contract.test.ts` is its definition.
+ * Where Ops-Core keeps everything it must not forget. Narrow on purpose: rules live in `core/`, an
+ * adapter holds none and is one folder. `test/store/contract.test.ts` is its definition.
  */
 export interface Store {
   /** Random id of the data set; part of every cursor. */
@@ -198,10 +201,7 @@ export interface Store {
   /** In the order of the keys. Sees every acknowledged commit. @throws {Refused} `data_corrupt`. */
   load(keys: readonly EntityKey[]): Promise<readonly (Entity | undefined)[]>;
 
-  /**
-   * A page of entities. `at` is the head of `query.journal` in the same snapshot: list, then
-   * follow from the first page's `at`, and nothing is missed.
-   */
+  /** `at` is the head of `journal` in the same snapshot: follow from the first page's, miss nothing. */
   list(query: ListQuery): Promise<{ readonly entities: readonly Entity[]; readonly at: bigint }>;
 
   /**
@@ -241,15 +241,10 @@ export interface Store {
   /** Renews session leases, without entries. `false`: that session is not the agent's current one. */
   beat(beats: readonly SessionLease[]): Promise<readonly boolean[]>;
 
-  /** Ends of the present session leases, Unix ms, with their lengths; `undefined` where there is none. */
+  /** The present session leases; `undefined` where there is none. */
   leases(
-    agents: readonly { readonly ns: string; readonly agentId: string }[],
-  ): Promise<
-    readonly (
-      | { readonly untilMs: number; readonly leaseMs: number; readonly sessionEpoch: number }
-      | undefined
-    )[]
-  >;
+    agents: readonly Pick<SessionLease, "ns" | "agentId">[],
+  ): Promise<readonly (LeaseEnd | undefined)[]>;
 
   /**
    * The next entries after a position, in order, at most about `limit`: never past a position that

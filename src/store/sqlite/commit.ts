@@ -1,0 +1,162 @@
+import { Refused } from "../../core/errors.ts";
+import { chainHash, stateHash } from "../chain.ts";
+import type { Commit, EntityKey, NewEntry, Reply, Reserved } from "../store.ts";
+import type { Counters } from "./counters.ts";
+import { bytes, type Statements } from "./database.ts";
+import { putDue } from "./due.ts";
+import { findReply } from "./entities.ts";
+
+/** `Committed` as plain numbers. */
+export interface Written {
+  readonly entries: readonly (readonly [position: number, sequence: number, atMs: number])[];
+  readonly reserved: readonly Reserved[];
+  readonly replayed?: Reply;
+}
+
+/**
+ * Writes a commit inside a transaction that others share. Every check comes before the first
+ * write, so a refused commit leaves nothing behind and its neighbours alone.
+ *
+ * @throws {Refused} `version_conflict`, `reservation_lost`.
+ */
+export function applyCommit(statements: Statements, counters: Counters, commit: Commit): Written {
+  const { reply } = commit;
+  const replayed = reply && findReply(statements, reply.ns, reply.key, counters.nowMs);
+  if (replayed !== undefined) return { entries: [], reserved: [], replayed };
+  const versions = checkVersions(statements, commit);
+  checkTokens(statements, commit);
+
+  writeEntities(statements, commit, versions, counters.nowMs);
+  const entries = writeEntries(statements, counters, commit.entries ?? []);
+  for (const { ns, kind, id } of commit.remove ?? []) {
+    statements.run("DELETE FROM entity WHERE kind = ? AND ns = ? AND id = ?", kind, ns, id);
+    statements.run("DELETE FROM chain WHERE ns = ? AND kind = ? AND id = ?", ns, kind, id);
+  }
+  const reserved = writeDue(statements, counters, commit);
+  writeSessions(statements, commit, counters.nowMs);
+  writeReply(statements, commit, counters.nowMs);
+  return { entries, reserved };
+}
+
+/** @returns the versions that hold, by key. */
+function checkVersions(statements: Statements, commit: Commit): ReadonlyMap<string, number> {
+  const versions = new Map<string, number>();
+  for (const { ns, kind, id, version } of commit.expect ?? []) {
+    const sql = "SELECT version FROM entity WHERE kind = ? AND ns = ? AND id = ?";
+    const found = Number(statements.get(sql, kind, ns, id)?.["version"] ?? 0);
+    const key = nameOf({ ns, kind, id });
+    if (found !== version) throw new Refused({ code: "version_conflict", key });
+    versions.set(key, version);
+  }
+  for (const key of [...(commit.put ?? []), ...(commit.remove ?? [])]) {
+    if (!versions.has(nameOf(key)))
+      throw new Error(`${nameOf(key)} is written without its version`);
+  }
+  return versions;
+}
+
+function checkTokens(statements: Statements, { finish = [] }: Commit): void {
+  for (const { queue, key, token } of finish) {
+    if (token === undefined) continue;
+    const found = statements.get("SELECT token FROM due WHERE queue = ? AND key = ?", queue, key);
+    if (found?.["token"] !== token) throw new Refused({ code: "reservation_lost", key });
+  }
+}
+
+function writeEntities(
+  statements: Statements,
+  { put = [] }: Commit,
+  versions: ReadonlyMap<string, number>,
+  nowMs: number,
+): void {
+  const sql = `
+    INSERT INTO entity (kind, ns, id, version, status, parent, state, state_hash, created_ms, updated_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?9, ?9)
+    ON CONFLICT (kind, ns, id) DO UPDATE SET version = excluded.version, status = excluded.status,
+      parent = excluded.parent, state = excluded.state, state_hash = excluded.state_hash,
+      updated_ms = excluded.updated_ms`;
+  for (const { ns, kind, id, status, parent = null, state } of put) {
+    const version = (versions.get(nameOf({ ns, kind, id })) ?? 0) + 1;
+    statements.run(sql, kind, ns, id, version, status, parent, state, stateHash(state), nowMs);
+  }
+}
+
+interface ChainEnd {
+  readonly key: EntityKey;
+  sequence: number;
+  hash: Uint8Array | undefined;
+}
+
+function writeEntries(
+  statements: Statements,
+  counters: Counters,
+  entries: readonly NewEntry[],
+): Written["entries"] {
+  const chains = new Map<string, ChainEnd>();
+  const last = new Map(entries.map(({ journal }, i) => [journal, i]));
+  const written = entries.map(({ journal, ns, kind, id, body }, i) => {
+    const name = nameOf({ ns, kind, id });
+    const chain = chains.get(name) ?? findChain(statements, { ns, kind, id });
+    chains.set(name, chain);
+    const { position, atMs } = counters.nextPosition(journal);
+    const sequence = ++chain.sequence;
+    chain.hash = chainHash(chain.hash, { ns, kind, id, sequence, atMs, body });
+    const ends = last.get(journal) === i ? 1 : 0;
+    statements.run(
+      "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      ...([journal, position, ns, kind, id, sequence, atMs, body, chain.hash, ends] as const),
+    );
+    return [position, sequence, atMs] as const;
+  });
+  for (const { key, sequence, hash } of chains.values()) {
+    const sql = "INSERT OR REPLACE INTO chain VALUES (?, ?, ?, ?, ?)";
+    statements.run(sql, key.ns, key.kind, key.id, sequence, hash ?? null);
+  }
+  return written;
+}
+
+function findChain(statements: Statements, key: EntityKey): ChainEnd {
+  const sql = "SELECT sequence, hash FROM chain WHERE ns = ? AND kind = ? AND id = ?";
+  const row = statements.get(sql, key.ns, key.kind, key.id);
+  if (row === undefined) return { key, sequence: 0, hash: undefined };
+  return { key, sequence: Number(row["sequence"]), hash: bytes(row["hash"]) };
+}
+
+function writeDue(
+  statements: Statements,
+  counters: Counters,
+  { finish = [], due = [] }: Commit,
+): readonly Reserved[] {
+  for (const { queue, key } of finish) {
+    statements.run("DELETE FROM due WHERE queue = ? AND key = ?", queue, key);
+  }
+  return due.flatMap((item) => putDue(statements, counters, item) ?? []);
+}
+
+function writeSessions(
+  statements: Statements,
+  { sessions = [], endSessions = [] }: Commit,
+  nowMs: number,
+): void {
+  for (const { ns, agentId, sessionEpoch } of endSessions) {
+    const sql = "DELETE FROM session_lease WHERE ns = ? AND agent_id = ? AND session_epoch = ?";
+    statements.run(sql, ns, agentId, sessionEpoch);
+  }
+  for (const { ns, agentId, sessionEpoch, leaseMs } of sessions) {
+    const sql = "INSERT OR REPLACE INTO session_lease VALUES (?, ?, ?, ?, ?, ?)";
+    const untilMs = nowMs + leaseMs;
+    const checkMs = nowMs + Math.ceil(leaseMs / 2);
+    statements.run(sql, ns, agentId, sessionEpoch, leaseMs, untilMs, checkMs);
+  }
+}
+
+function writeReply(statements: Statements, { reply }: Commit, nowMs: number): void {
+  if (reply === undefined) return;
+  const { ns, key, requestHash, body, ttlMs } = reply;
+  const sql = "INSERT OR REPLACE INTO reply VALUES (?, ?, ?, ?, ?)";
+  statements.run(sql, ns, key, requestHash, body, nowMs + ttlMs);
+}
+
+function nameOf({ ns, kind, id }: EntityKey): string {
+  return `${ns}/${kind}/${id}`;
+}

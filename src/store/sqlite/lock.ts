@@ -1,0 +1,40 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { StoreUnusable } from "../unusable.ts";
+import { usable } from "./database.ts";
+
+/**
+ * Takes a folder for this process. The system frees it when the process ends, however it ends.
+ *
+ * @returns what gives it back.
+ * @throws {StoreUnusable} while another process has it.
+ */
+export function lockFolder(folder: string): () => void {
+  makeFolder(folder);
+  const path = join(folder, "lock.db");
+  return usable(path, () => {
+    const db = new DatabaseSync(path, { timeout: 0 });
+    try {
+      db.exec("BEGIN EXCLUSIVE");
+    } catch (error) {
+      db.close();
+      if (!isBusy(error)) throw error;
+      throw new StoreUnusable(`the store in ${folder} is in use by another process`);
+    }
+    return () => db.close();
+  });
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreUnusable(`the folder ${folder} cannot be made (${reason})`, { cause: error });
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.errcode === 5;
+}
