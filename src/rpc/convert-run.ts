@@ -8,6 +8,7 @@ import {
 } from "../../gen/opscore/v1/workflow_pb.ts";
 import { unreachable } from "../core/errors.ts";
 import type { Run, RunEntryBody, RunEvent, RunStep } from "../core/run.ts";
+import { traceIdOf } from "../core/run-fold.ts";
 import type { Bounds } from "../core/template-types.ts";
 import type { RunDetails, RunRecord } from "../engine/runs.ts";
 import { byteLength, type Init, toDuration, toFailure, toPayload, toTime } from "./convert.ts";
@@ -95,11 +96,6 @@ function toStepStatus(
 function firstStart({ steps }: Run): number | undefined {
   const starts = Object.values(steps).map(({ startedAtMs }) => startedAtMs);
   return starts.length === 0 ? undefined : Math.min(...starts);
-}
-
-/** The trace of a W3C traceparent. */
-function traceIdOf(traceparent: string): string {
-  return traceparent.split("-")[1] ?? "";
 }
 
 export function toBounds({ tasks, attempts, timeMs }: Bounds): Init<typeof BoundsSchema> {

@@ -95,7 +95,7 @@ export function* framesOf<E>(
     const isOver =
       frame.length + commit.length > limits.frame_items ||
       frameBytes + commitBytes > limits.frame_bytes;
-    if (isOver && frame.length > 0) {
+    if (isOver && frame.length > 0 && commit.length > 0) {
       yield { entries: frame, position };
       frame = [];
       frameBytes = 0;

@@ -10,7 +10,10 @@ import type { Failure } from "../../src/core/template-types.ts";
 import { fromFailure, fromPayload, toFailure, toPayload } from "../../src/rpc/convert.ts";
 
 const limits = limitsWith();
-const anyJson = fc.jsonValue({ maxDepth: 4, noUnicodeString: false }) as fc.Arbitrary<JsonValue>;
+/** As it comes over the wire: JSON has no negative zero. */
+const anyJson = fc
+  .jsonValue({ maxDepth: 4 })
+  .map((json) => JSON.parse(JSON.stringify(json)) as JsonValue);
 
 const payloadOf = (json: JsonValue) =>
   create(PayloadSchema, { data: { case: "json", value: fromJson(ValueSchema, json) } });
@@ -33,7 +36,7 @@ describe("a payload", () => {
     fc.assert(
       fc.property(anyJson, (json) => {
         const payload = payloadOf(json);
-        expect(kept(payload)).toEqual(JSON.parse(JSON.stringify(json)));
+        expect(kept(payload)).toEqual(json);
         expect(toJson(PayloadSchema, toPayload(kept(payload)) ?? create(PayloadSchema))).toEqual(
           toJson(PayloadSchema, payload),
         );
