@@ -26,7 +26,7 @@ export function validItem<Desc extends DescMessage>(
 }
 
 /** The JSON Pointer to a field, by its JSON names. */
-function pointerOf(path: Violation["field"]): string {
+export function pointerOf(path: Violation["field"]): string {
   return path.map((step) => `/${tokenOf(step)}`).join("");
 }
 

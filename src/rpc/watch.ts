@@ -134,12 +134,10 @@ class Watch<I, E> {
       const count = item.count + (page?.items.length ?? 0);
       const next = page?.next;
       this.#cursor = { position, ...(next && { item: { ...next, count } }) };
-      if (page && page.items.length > 0) yield this.#frame({ items: page.items });
-      if (!next) {
-        yield this.#frame({
-          control: { control: { case: "snapshotDone", value: { items: count } } },
-        });
-      }
+      // The end comes with the last items: whoever resumes after them has seen both.
+      const items = page?.items ?? [];
+      if (next === undefined) yield this.#frame({ items, control: snapshotDone(count) });
+      else if (items.length > 0) yield this.#frame({ items });
     }
   }
 
@@ -227,4 +225,8 @@ class Watch<I, E> {
     this.#spokeAtMs = this.#reading.journals.nowMs();
     return { cursor: this.#reading.cursors.seal(this.#cursor), ...content };
   }
+}
+
+function snapshotDone(items: number): Init<typeof StreamControlSchema> {
+  return { control: { case: "snapshotDone", value: { items } } };
 }
