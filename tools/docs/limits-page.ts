@@ -1,6 +1,7 @@
 import { flagOf, limitSetting, type Setting, variableOf } from "../../src/config-table.ts";
 import { printLimit } from "../../src/config-values.ts";
 import { LIMITS, type Limit } from "../../src/core/limits.ts";
+import { HTTP_LIMITS } from "../../src/rpc/http/limits.ts";
 import { code, heading, table } from "./markdown.ts";
 
 /** docs/limits.md: every limit, its default and the setting that changes it. */
@@ -15,6 +16,9 @@ A limit is changed by its variable or by the flag of the same name (\`OPSCORE_LI
 of the contract (docs of \`proto/\`) hold besides it.
 
 ${rows(LIMITS)}
+The limits of the port, from \`src/rpc/http/limits.ts\`:
+
+${rows(HTTP_LIMITS)}
 ## Why these numbers
 
 - A frame or page stays well under 4 MiB, the largest message that gRPC clients take unless told otherwise.

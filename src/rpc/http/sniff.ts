@@ -29,8 +29,9 @@ export function sniff(
     socket.off("data", onData);
     socket.pause();
     socket.unshift(seen);
+    // HTTP/2 takes what was read and then the handle itself; HTTP/1.1 listens to the stream.
     (isPreface ? http2 : http1).emit("connection", socket);
-    socket.resume();
+    if (!isPreface) socket.resume();
   }
 
   socket.on("data", onData);
