@@ -32,6 +32,11 @@ export async function main(): Promise<void> {
   const url = `http://127.0.0.1:${port}`;
   const agents: ChildProcess[] = [];
   let server = await startServer(port, folder);
+  const leave = () => {
+    for (const child of [server, ...agents]) end(child, "SIGKILL");
+    process.exit(130);
+  };
+  process.once("SIGINT", leave).once("SIGTERM", leave);
   try {
     say("server", `serves on ${url}`);
     const ops = createOpsClient({ url });
@@ -56,8 +61,7 @@ export async function main(): Promise<void> {
     await logs;
     await printReport(ops, runId);
   } finally {
-    for (const agent of agents) agent.kill("SIGTERM");
-    server.kill("SIGTERM");
+    for (const child of [server, ...agents]) end(child, "SIGTERM");
     await Promise.all([server, ...agents].map(ended));
     await rm(folder, { recursive: true, force: true });
   }
@@ -172,7 +176,12 @@ async function startServer(port: number, folder: string): Promise<ChildProcess> 
 
 function run(command: string, args: readonly string[], env = process.env): ChildProcess {
   const bin = command === "node" ? process.execPath : command;
-  return spawn(bin, args, { env, stdio: ["ignore", "inherit", "inherit"] });
+  return spawn(bin, args, { env, stdio: ["ignore", "inherit", "inherit"], detached: true });
+}
+
+/** Ends a child with everything it started: a shell alone would leave its curl behind. */
+function end({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, signal);
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -5,10 +5,14 @@ set -eu
 url=$1
 agent=researcher
 
-# call SERVICE/METHOD JSON: repeats until the server has answered. Every call here is safe to repeat.
+# call SERVICE/METHOD JSON: repeats for half a minute, through a restart of the server. Every call
+# here is safe to repeat.
 call() {
+  tries=0
   until curl -sS --fail-with-body --max-time 40 -H 'content-type: application/json' \
     -d "$2" "$url/opscore.v1.$1" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 150 ] || return 1
     sleep 0.2
   done
 }

@@ -23,6 +23,8 @@ export interface WatchOptions {
 
 /** Errors after which the same stream can be opened again at the last cursor. */
 const TRANSIENT: ReadonlySet<Code> = new Set([
+  // How a connection that breaks shows over HTTP/2; our own cancel ends the watch before.
+  Code.Canceled,
   Code.Unavailable,
   Code.Internal,
   Code.Unknown,
