@@ -110,9 +110,7 @@ export interface SessionLease {
 }
 
 /** A live lease and when it ends, Unix ms. */
-export interface LeaseEnd extends SessionLease {
-  readonly untilMs: number;
-}
+export type LeaseEnd = SessionLease & { readonly untilMs: number };
 
 /** One atomic write: every part of it is durable, or none is. */
 export interface Commit {
@@ -268,7 +266,7 @@ export interface Store {
   /** Resolves once `head > after`, at worst a poll later; may be early. Rejects with the abort reason. */
   changed(journal: JournalName, after: bigint, signal: AbortSignal): Promise<void>;
 
-  /** The same for queues that may have ready items: resolves at the next put or sweep into one of them. */
+  /** The same for queues: at once if one has a ready item, else at the next put or sweep into one. */
   ready(queues: readonly string[], signal: AbortSignal): Promise<void>;
 
   /**

@@ -56,11 +56,13 @@ export class LogWriter {
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
 
-  /** @param onVisible hears of every flush. */
+  /**
+   * @param files whose head agrees with the days.
+   * @param onVisible hears of every flush.
+   */
   constructor(files: LogFiles, onVisible: () => void) {
     this.#files = files;
     this.#onVisible = onVisible;
-    repairHead(files);
     const { position, atMs } = findLogHead(files.head);
     [this.#position, this.#atMs] = [position, atMs];
   }

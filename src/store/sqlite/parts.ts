@@ -3,7 +3,7 @@ import { StoreUnusable } from "../unusable.ts";
 import { openReader, openWriter, requireSqlite, Statements, text, usable } from "./database.ts";
 import { lockFolder } from "./lock.ts";
 import { LogFiles } from "./log-files.ts";
-import { findLogHead } from "./log-head.ts";
+import { findLogHead, repairHead } from "./log-head.ts";
 import { LogWriter } from "./log-writer.ts";
 import { migrate } from "./migrate.ts";
 import {
@@ -15,7 +15,7 @@ import {
   toWriterApi,
   type WriterApi,
 } from "./roles.ts";
-import { type Api, inline, type Remote, startThread } from "./thread.ts";
+import { type Api, inline, lazily, type Remote, startThread } from "./thread.ts";
 import { Writer } from "./writer.ts";
 
 /** What a store is made of: threads that write and search, and connections that read here. */
@@ -68,25 +68,20 @@ export async function openFolder(folder: string, options: PartsOptions): Promise
   await using opened = new AsyncDisposableStack();
   opened.defer(lockFolder(folder));
   const path = join(folder, "ops.db");
-  prepare(path);
-  // Threads find every file there, whichever starts first.
-  new LogFiles({ folder: join(folder, "logs"), readOnly: false }).close();
+  prepareControl(path);
+  prepareLogs(join(folder, "logs"));
 
   const start = <A extends Api>(role: ThreadData["role"]): Promise<Remote<A>> => {
     const data: ThreadData = { role, folder, pagesMax: options.pagesMax };
     const { onLogs: onNotice, onDeath } = options;
     return startThread<A>({ url: THREAD, data, onNotice, onDeath });
   };
-  const starting = [
-    start<WriterApi>("writer"),
-    start<LogsApi>("logs"),
-    start<ReaderApi>("reader"),
-  ] as const;
-  // The writer is closed last, to clear its write-ahead log; none is left when another one failed.
-  for (const started of await Promise.allSettled(starting)) {
-    if (started.status === "fulfilled") opened.defer(() => started.value.close());
-  }
-  const [writer, logs, reader] = await Promise.all(starting);
+  const writer = await start<WriterApi>("writer");
+  opened.defer(() => writer.close());
+  const logs = lazily(() => start<LogsApi>("logs"));
+  opened.defer(() => logs.close());
+  const reader = lazily(() => start<ReaderApi>("reader"));
+  opened.defer(() => reader.close());
   const control = new Statements(openReader(path));
   opened.defer(() => control.db.close());
   const logFiles = new LogFiles({ folder: join(folder, "logs"), readOnly: true });
@@ -97,7 +92,7 @@ export async function openFolder(folder: string, options: PartsOptions): Promise
   return { ...identify(control, logFiles), writer, reader, logs, control, logFiles, close };
 }
 
-function prepare(path: string): void {
+function prepareControl(path: string): void {
   const db = usable(path, () => openWriter(path));
   try {
     migrate(db, "control", path);
@@ -108,6 +103,15 @@ function prepare(path: string): void {
     }
   } finally {
     db.close();
+  }
+}
+
+function prepareLogs(folder: string): void {
+  const files = new LogFiles({ folder, readOnly: false });
+  try {
+    repairHead(files);
+  } finally {
+    files.close();
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   SessionLease,
   Store,
 } from "../store.ts";
+import { StoreUnusable } from "../unusable.ts";
 import { isDamaged, isFatal } from "./database.ts";
 import { hasReady } from "./due.ts";
 import { findLease, findReply, load } from "./entities.ts";
@@ -210,9 +211,11 @@ export class SqliteStore implements Store {
     try {
       return await work(this.#parts);
     } catch (error) {
-      if (!(error instanceof Error) || !isFatal(error)) throw error;
-      if (!isDamaged(error)) throw unavailable(error.message);
-      throw new Refused({ code: "data_corrupt", key: "", message: error.message });
+      if (error instanceof StoreUnusable || isDamaged(error)) {
+        const { message } = error as Error;
+        throw new Refused({ code: "data_corrupt", key: "", message });
+      }
+      throw isFatal(error) ? unavailable((error as Error).message) : error;
     }
   }
 

@@ -89,6 +89,20 @@ export async function startThread<A extends Api>(options: ThreadOptions): Promis
   };
 }
 
+/** The same thread, started when it is needed first. */
+export function lazily<A extends Api>(start: () => Promise<Remote<A>>): Remote<A> {
+  let started: Promise<Remote<A>> | undefined;
+  return {
+    async call(name, ...args) {
+      started ??= start();
+      return (await (await started).call(name, ...args)) as never;
+    },
+    async close() {
+      await (await started)?.close();
+    },
+  };
+}
+
 /** Serves the functions that `create` makes to the thread that started this one. */
 export function serve(create: () => Api): void {
   const port = parentPort;
