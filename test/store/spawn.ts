@@ -1,0 +1,43 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
+
+export interface Child {
+  readonly process: ChildProcess;
+  /** What it has said so far, complete lines only. */
+  lines(): readonly string[];
+  /** Resolves when it has said something that starts like this. */
+  said(start: string): Promise<void>;
+  /** Resolves when it is gone and everything it said is here. */
+  readonly ended: Promise<number | null>;
+}
+
+/** Starts `child.ts`; `limit` is the size no file of it can exceed, in KiB. */
+export function startChild(mode: string, folder: string, limit?: number): Child {
+  const args = [CHILD, mode, folder];
+  const limited = ["-c", `ulimit -f ${limit}; exec "$0" "$@"`, process.execPath, ...args];
+  const stdio: ["ignore", "pipe", "inherit"] = ["ignore", "pipe", "inherit"];
+  const child =
+    limit === undefined
+      ? spawn(process.execPath, args, { stdio })
+      : spawn("bash", limited, { stdio });
+  let text = "";
+  const { stdout } = child;
+  stdout.setEncoding("utf8").on("data", (part: string) => {
+    text += part;
+  });
+  const lines = (): readonly string[] => text.split("\n").slice(0, -1);
+  return {
+    process: child,
+    lines,
+    async said(start) {
+      while (!lines().some((line) => line.startsWith(start))) {
+        if (stdout.readableEnded) throw new Error(`the child ended before "${start}": ${text}`);
+        await Promise.race([once(stdout, "data"), once(stdout, "end")]);
+      }
+    },
+    ended: once(child, "close").then(([code]) => code as number | null),
+  };
+}
