@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
 import { LifecycleService } from "../gen/opscore/v1/lifecycle_pb.ts";
@@ -7,6 +6,7 @@ import { TaskService } from "../gen/opscore/v1/task_pb.ts";
 import { WorkflowService } from "../gen/opscore/v1/workflow_pb.ts";
 import type { Config, TlsFiles } from "./config.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
+import { newId } from "./engine/ids.ts";
 import { createAuthenticator } from "./rpc/auth.ts";
 import { createOpsServer, type OpsServer } from "./rpc/http/ops-server.ts";
 import { serve } from "./rpc/http/services.ts";
@@ -39,7 +39,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined); // Whoever waits for it hears of it.
   const store = await openStore(config, logger, failed.reject);
-  const replicaId = randomUUID();
+  const replicaId = newId(store.nowMs());
   const engine = createEngine({ store, limits: config.limits, logger, replicaId });
   const server = await createServer(config, engine, replicaId, logger);
   let url = "";

@@ -13,6 +13,7 @@ export interface OpsClient {
   readonly logging: Client<typeof LoggingService>;
 }
 
+/** Where the server is, and who calls. */
 export interface OpsClientOptions {
   /** For example `http://127.0.0.1:6772`. */
   readonly url: string;

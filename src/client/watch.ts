@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { type CallOptions, Code, ConnectError } from "@connectrpc/connect";
 
 /** What every frame of a watch or a tail has. */
@@ -10,6 +9,7 @@ export interface Frame {
 /** Opens the stream strictly after a cursor; "" is the beginning that the caller wants. */
 export type OpenStream<F extends Frame> = (after: string, options: CallOptions) => AsyncIterable<F>;
 
+/** How a watch goes on and when it ends. */
 export interface WatchOptions {
   /** Ends the watch. */
   readonly signal?: AbortSignal;
@@ -56,7 +56,7 @@ export async function* watch<F extends Frame>(
     if (!TRANSIENT.has(error.code)) throw error;
     onInterrupted?.(error);
     backoffMs = place.cursor === from ? Math.min(backoffMaxMs, backoffMs * 2) : BACKOFF_MIN_MS;
-    await delay(Math.random() * backoffMs, undefined, signal && { signal }).catch(() => undefined);
+    await pause(share() * backoffMs, signal);
   }
 }
 
@@ -79,4 +79,22 @@ async function* framesUntilError<F extends Frame>(
   } finally {
     leaving.abort();
   }
+}
+
+/** Resolves after a time, or at once when `signal` aborts. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done, { once: true });
+    function done(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    }
+  });
+}
+
+/** A random share of a delay: clients that were cut together do not come back together. */
+function share(): number {
+  return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 0xffff_ffff;
 }

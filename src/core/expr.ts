@@ -9,7 +9,7 @@ import { toCel, toJson } from "./expr/values.ts";
 import type { Json } from "./json.ts";
 import type { Values } from "./template-types.ts";
 
-export { ExpressionError, type ExpressionFinding, type StepRead };
+export { ExpressionError };
 
 /** What a check of an expression found. */
 export interface CheckedExpression {
@@ -209,7 +209,10 @@ function closingBrace(text: string, start: number): number {
     if (token === "{") depth++;
     if (token === "}" && --depth === 0) return start + index;
   }
-  throw new ExpressionError("${ without }", { start: start - 2, end: text.length });
+  throw new ExpressionError("a placeholder without its closing brace", {
+    start: start - 2,
+    end: text.length,
+  });
 }
 
 function broken(code: string, message: string, range: Range): CheckedExpression {

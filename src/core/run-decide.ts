@@ -24,7 +24,7 @@ export function decideRun(
   if (command.type === "start") {
     if (run !== undefined) return NOTHING;
     const moves = createMoves(plan, context);
-    moves.emit({ type: "started", run: command.run });
+    moves.record({ type: "started", run: command.run });
     advance(moves, plan.main);
     return moves.decision();
   }
@@ -76,7 +76,7 @@ function cancel(moves: Moves, run: Run, { reason, graceMs }: Command<"cancel">):
   const { runId, state } = run;
   if (run.endedAtMs !== undefined) throw new Refused({ code: "run_ended", runId, state });
   if (state === "cancelling") return;
-  moves.emit({ type: "cancelling", reason, graceMs });
+  moves.record({ type: "cancelling", reason, graceMs });
   for (const { taskId } of moves.openTasks("")) moves.cancel({ taskId, graceMs, reason });
   finishCancel(moves);
 }
@@ -86,5 +86,5 @@ function finishCancel(moves: Moves): void {
   if (moves.openTasks("").length > 0) return;
   const { reason = "cancelled" } = moves.run.cancel ?? {};
   moves.cancelOpen("", reason);
-  moves.emit({ type: "cancelled", reason });
+  moves.record({ type: "cancelled", reason });
 }

@@ -21,7 +21,7 @@ export interface Moves {
   readonly context: RunContext;
   /** The run after the events so far. */
   readonly run: Run;
-  emit(event: RunEvent): void;
+  record(event: RunEvent): void;
   end(stepPath: string, end: End): void;
   cancel(task: RunDecision["cancels"][number]): void;
   stateOf(stepPath: string): StepState;
@@ -53,7 +53,7 @@ export function createMoves(plan: Plan, context: RunContext, before?: Run): Move
       return present();
     },
 
-    emit(event) {
+    record(event) {
       events.push(event);
       run = evolveRun(run, event, context.nowMs);
     },
@@ -61,7 +61,7 @@ export function createMoves(plan: Plan, context: RunContext, before?: Run): Move
     end(stepPath, { output, ...end }) {
       const from = moves.stateOf(stepPath);
       if (output !== undefined) outputs.set(stepPath, output);
-      moves.emit({
+      moves.record({
         type: "step_ended",
         stepPath,
         from,

@@ -77,7 +77,7 @@ function startStep(moves: Moves, block: BlockPlan, step: StepPlan): void {
       }
       case "task": {
         const task = newTaskOf(moves, step, kind, values);
-        moves.emit({ type: "task_queued", stepPath: step.path, task });
+        moves.record({ type: "task_queued", stepPath: step.path, task });
       }
     }
   });
@@ -111,7 +111,7 @@ export function failStep(
   const placed = { ...failure, pointer: failure.pointer ?? step.pointer };
   const before = moves.run.steps[step.path];
   if (step.fallback !== undefined && !before?.fellBack) {
-    moves.emit({ type: "step_fell_back", stepPath: step.path, failure: placed, ...facts });
+    moves.record({ type: "step_fell_back", stepPath: step.path, failure: placed, ...facts });
     advanceFallback(moves, step.fallback);
     return;
   }
@@ -141,7 +141,7 @@ function failBlock(moves: Moves, block: BlockPlan, failure: Failure): void {
 /** Ends the run as failed: everything still open is cancelled. */
 export function outOf(moves: Moves, failure: Failure): void {
   moves.cancelOpen("", `the run failed: ${failure.reason}`);
-  moves.emit({ type: "failed", failure });
+  moves.record({ type: "failed", failure });
 }
 
 /** Ends a block whose steps have all ended; answers the block that this can move. */
@@ -154,7 +154,7 @@ function endBlock(moves: Moves, block: BlockPlan): BlockPlan | undefined {
   if (!block.steps.every(({ path }) => ENDED.has(moves.stateOf(path)))) return undefined;
   try {
     const output = outputOf(moves, block);
-    if (owner === undefined) moves.emit({ type: "succeeded", ...runOutput(moves, output) });
+    if (owner === undefined) moves.record({ type: "succeeded", ...runOutput(moves, output) });
     else moves.end(owner.path, { to: "succeeded", ...(output !== undefined && { output }) });
   } catch (error) {
     failBlock(moves, block, { pointer: block.pointer, ...failureOf(error) });

@@ -51,7 +51,7 @@ function stepValue(step: RunStep | undefined, output: Json | undefined): JsonObj
 }
 
 /** A failure as expressions see it. */
-export function errorValue(failure: Failure, attempt: number, step: string): JsonObject {
+function errorValue(failure: Failure, attempt: number, step: string): JsonObject {
   const { reason, message, permanent = false, details = {} } = failure;
   return { reason, message, permanent, details, attempt, step };
 }

@@ -3,7 +3,7 @@ import type { Directive } from "./agents.ts";
 import type { Assignment } from "./tasks.ts";
 
 /** The slots of one agent that live leases use, as this process knows them. Shared by its lines. */
-export class Slots {
+class Slots {
   readonly #held = new Set<string>();
   /** Ends seen while the leases of the agent were still being read. */
   #endedMeanwhile: Set<string> | undefined = new Set();

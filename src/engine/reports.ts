@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { canonicalJson } from "../core/canonical-json.ts";
 import { Refused } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
@@ -8,6 +7,7 @@ import type { Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
 import type { Caller } from "./caller.ts";
 import type { Changes } from "./changes.ts";
+import { sha256 } from "./digest.ts";
 import { createDraft } from "./draft.ts";
 import { jitter } from "./ids.ts";
 import { taskKey } from "./keys.ts";
@@ -82,9 +82,7 @@ function toCommand({ leaseEpoch, report }: TaskReport): TaskCommand {
 
 /** Tells a repeated outcome from another one. */
 function hashOf(outcome: unknown): string {
-  return createHash("sha256")
-    .update(canonicalJson(outcome as Json))
-    .digest("hex");
+  return Buffer.from(sha256(canonicalJson(outcome as Json))).toString("hex");
 }
 
 function toReceipt(task: Task, disposition: TaskReceipt["disposition"]): TaskReceipt {

@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { Refused } from "../core/errors.ts";
+import { sameDigest, sha256 } from "../engine/digest.ts";
 import { createQuota } from "../engine/quota.ts";
 
 /** Who calls, as its credential says. */
@@ -48,7 +48,7 @@ export function createAuthenticator(
   nowMs: () => number,
 ): Authenticator {
   const known = credentials.map((credential) => ({
-    hash: hashOf(credential.secret),
+    hash: sha256(credential.secret),
     principal: principalOf(credential),
   }));
   const failures = createQuota(LOGINS_PER_MINUTE / 60, LOGINS_PER_MINUTE);
@@ -63,9 +63,9 @@ export function createAuthenticator(
         const message = "send the header `authorization: Bearer KEY`";
         throw new Refused({ code: "unauthenticated", message });
       }
-      const hash = hashOf(secret);
+      const hash = sha256(secret);
       // All are compared, each in constant time: the answer's time says nothing about the keys.
-      const [found] = known.filter((item) => timingSafeEqual(item.hash, hash));
+      const [found] = known.filter((item) => sameDigest(item.hash, hash));
       if (found !== undefined) return found.principal;
       if (failures.take(address, 1, nowMs()) === 0) {
         const met = { name: "failed_logins_per_minute", value: LOGINS_PER_MINUTE };
@@ -129,8 +129,4 @@ function localPrincipal(actor: string | null): Principal {
   const name = "user:local";
   const known = actor !== null && ACTOR.test(actor) ? `user:${actor}` : name;
   return { name, actor: known, scopes: USER_SCOPES, namespaces: ["*"] };
-}
-
-function hashOf(secret: string): Buffer {
-  return createHash("sha256").update(secret).digest();
 }

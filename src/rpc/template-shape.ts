@@ -81,10 +81,12 @@ function shapeMessage(desc: DescMessage, node: TextNode, at: At, walk: Walk): Sh
   if (desc.typeName === StructSchema.typeName) return plainJson(node, at, walk);
   const shaped: Record<string, JsonValue> = {};
   const taken = new Map<string, string>();
+  let misspelt = false;
   for (const entry of node.entries) {
     const field = fieldOf(desc, entry.key);
     if (field === undefined) {
       refuseKey(desc, entry, at, walk);
+      misspelt = true;
       continue;
     }
     if (isNull(entry.value) && field.message?.typeName !== ValueSchema.typeName) continue;
@@ -100,6 +102,8 @@ function shapeMessage(desc: DescMessage, node: TextNode, at: At, walk: Walk): Sh
     const value = shapeField(field, entry.value, place, walk);
     if (value !== undefined) shaped[field.name] = value;
   }
+  const unsaid = desc.fields.filter(({ name }) => shaped[name] === undefined);
+  walk.stepsLost ||= misspelt && unsaid.some(({ name }) => name === "steps" || name === "main");
   return shaped;
 }
 
@@ -111,7 +115,6 @@ function refuseKey(desc: DescMessage, entry: TextEntry, at: At, walk: Walk): voi
   const like = nearest(entry.key, desc.fields.map(pointerName));
   const message = `There is no field ${entry.key} here.`;
   walk.report("KEY_UNKNOWN", message, below(at.written, entry.key), entry, like);
-  walk.stepsLost ||= desc.fields.some(({ name }) => name === "steps" || name === "main");
 }
 
 function shapeField(field: DescField, node: TextNode, at: At, walk: Walk): Shaped {

@@ -15,6 +15,7 @@ export type Kind =
   | "task"
   | "lease";
 
+/** Names one entity. */
 export interface EntityKey {
   readonly ns: string;
   readonly kind: Kind;
@@ -30,6 +31,7 @@ export interface NewEntity extends EntityKey {
   readonly state: string;
 }
 
+/** An entity as it is kept. */
 export interface Entity extends NewEntity {
   /** Grows by one with each write. The compare-and-set of `Commit.expect` is on it. */
   readonly version: number;
@@ -67,6 +69,7 @@ export interface Entry {
   readonly ends: boolean;
 }
 
+/** Names one due item. */
 export interface DueKey {
   /** For example `task/<ns>/<capability>` or `sys/timer`. */
   readonly queue: string;
@@ -88,6 +91,7 @@ export interface Fence extends DueKey {
   readonly token: number;
 }
 
+/** A due item in the hands of the process that reserved it. */
 export interface Reserved extends Fence {
   readonly dueAtMs: number;
   /** Until when no other process can claim it. Unix ms. */
@@ -102,6 +106,7 @@ export interface Reply {
   readonly body: string;
 }
 
+/** The lease of an agent's session: how long it counts as alive without a beat. */
 export interface SessionLease {
   readonly ns: string;
   readonly agentId: string;
@@ -134,6 +139,7 @@ export interface Commit {
   readonly reply?: Reply & { readonly ns: string; readonly key: string; readonly ttlMs: number };
 }
 
+/** What a commit came to. */
 export interface Committed {
   /** Where the entries landed, in their order. */
   readonly entries: readonly {
@@ -147,6 +153,7 @@ export interface Committed {
   readonly replayed?: Reply;
 }
 
+/** Which entities to list, and how. */
 export interface ListQuery {
   /** Absent: every namespace. */
   readonly ns?: string;
@@ -161,6 +168,7 @@ export interface ListQuery {
   readonly journal?: JournalName;
 }
 
+/** Which log rows to search for, and how. */
 export interface LogQuery {
   readonly ns: string;
   readonly filter?: Filter;
@@ -177,6 +185,7 @@ export interface LogQuery {
   readonly limit: number;
 }
 
+/** A page of log rows. */
 export interface LogPage {
   readonly rows: readonly StoredLog[];
   /** Where to go on; absent when everything was looked at. */

@@ -12,7 +12,6 @@ const DEPENDENCIES: Readonly<Record<string, string>> = {
   "@grpc/grpc-js": "the typed grpc-js door",
   commander: "the command line",
   pino: "the server's own log",
-  re2js: "regular expressions of users, in linear time",
   semver: "versions and their ranges",
   yaml: "templates as YAML",
 };

@@ -7,7 +7,7 @@ import { type Import, line, nameOf, nodeAt, type Source, sources } from "./sourc
  * only, `dynamic:` only `import()`.
  */
 const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[]])[] = [
-  ["src/core/expr*.ts", ["src/core", "@bufbuild/cel", "re2js"]],
+  ["src/core/expr*.ts", ["src/core", "@bufbuild/cel", "@bufbuild/protobuf/wkt"]],
   ["src/core/version.ts", ["src/core", "semver"]],
   ["src/core", []],
   ["src/store", ["src/core", "node:"]],
@@ -81,7 +81,16 @@ test("files fit in a head", () => {
 });
 
 function rpc(): readonly string[] {
-  return ["src/core", "src/engine", "src/rpc", "gen", "@bufbuild", "@connectrpc", "yaml"];
+  return [
+    "src/core",
+    "src/engine",
+    "src/rpc",
+    "gen",
+    "@bufbuild",
+    "@connectrpc",
+    "yaml",
+    "type:pino",
+  ];
 }
 
 function strayImports({ file, imports }: Source): readonly string[] {

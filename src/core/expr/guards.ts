@@ -130,7 +130,7 @@ function isMeasurable(range: Expr | undefined): boolean {
 }
 
 /** Whether a loop makes a list (map, filter) and its own range can be measured. */
-export function isListLoop({ accuInit, iterRange }: Comprehension): boolean {
+function isListLoop({ accuInit, iterRange }: Comprehension): boolean {
   return accuInit?.exprKind.case === "listExpr" && isMeasurable(iterRange);
 }
 

@@ -7,7 +7,7 @@ import { toConnectError } from "../errors.ts";
 import type { Gate } from "../gate.ts";
 import { cutRequest } from "./connect-door.ts";
 import type { HttpLimits } from "./limits.ts";
-import { LINES, type LineFormat } from "./lines.ts";
+import { LINES, type LineFormat, linesOf } from "./lines.ts";
 import {
   addressOf,
   headersOf,
@@ -107,11 +107,13 @@ async function write({
   format,
   responseHeaders,
 }: Writing): Promise<void> {
+  let before = "";
   try {
     for await (const frame of frames) {
       if (!res.headersSent) writeHead(res, format, responseHeaders);
       const json = toJson(route.method.output, frame as never) as JsonObject;
-      const text = linesOf(json, options.cursorAt).map(format.line).join("");
+      const text = linesOf(json, before, options.cursorAt).map(format.line).join("");
+      before = String(json["cursor"] ?? before);
       if (!writeTo(res, text)) await drained(res);
     }
   } catch (error) {
@@ -120,40 +122,6 @@ async function write({
   } finally {
     if (res.headersSent) res.end();
   }
-}
-
-/** A line of a plain stream: what it says, and where to resume after it. */
-export interface Line {
-  readonly cursor: string;
-  readonly item?: readonly [name: string, value: JsonValue];
-}
-
-/** One line for each entry and each item of a snapshot, each with a cursor of its own. */
-export function linesOf(
-  { cursor, ...parts }: JsonObject,
-  cursorAt: FacadeOptions["cursorAt"],
-): readonly Line[] {
-  const whole = String(cursor ?? "");
-  const lines = Object.entries(parts).flatMap(([name, value]) => {
-    const items = Array.isArray(value) ? value : [value ?? null];
-    return items.map((item): Line => {
-      const position = name === "entries" ? positionOf(item) : undefined;
-      const own = position === undefined ? whole : cursorAt(whole, position);
-      return { cursor: own, item: [SINGULAR[name] ?? name, item] };
-    });
-  });
-  return lines.length === 0 ? [{ cursor: whole }] : lines;
-}
-
-const SINGULAR: Readonly<Record<string, string>> = {
-  entries: "entry",
-  agents: "agent",
-  runs: "run",
-};
-
-function positionOf(entry: JsonValue): bigint | undefined {
-  const { position } = entry as { position?: string };
-  return position === undefined ? undefined : BigInt(position);
 }
 
 async function messageOf(
@@ -230,7 +198,7 @@ function writeHead(res: NodeResponse, { contentType }: LineFormat, responseHeade
 }
 
 /** The shape of a Connect error, with its status. */
-export function refuse(res: NodeResponse, version: string, cause: unknown): void {
+function refuse(res: NodeResponse, version: string, cause: unknown): void {
   const error = asConnectError(cause);
   res.statusCode = codeToHttpStatus(error.code);
   for (const [name, value] of error.metadata) res.setHeader(name, value);

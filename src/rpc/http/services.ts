@@ -43,7 +43,7 @@ export function routesOf(services: readonly Service[], deps: WrapDeps): Readonly
   return new Map(all);
 }
 
-export function pathOfMethod({ parent, name }: DescMethod): string {
+function pathOfMethod({ parent, name }: DescMethod): string {
   return `/${parent.typeName}/${name}`;
 }
 
