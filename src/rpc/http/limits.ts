@@ -72,11 +72,3 @@ export type HttpLimitName = keyof typeof HTTP_LIMITS;
 
 /** The limits in force, by name. */
 export type HttpLimits = Readonly<Record<HttpLimitName, number>>;
-
-/** The defaults, with some replaced. */
-export function httpLimitsWith(changed: Partial<HttpLimits> = {}): HttpLimits {
-  const names = Object.keys(HTTP_LIMITS) as HttpLimitName[];
-  return Object.fromEntries(
-    names.map((name) => [name, changed[name] ?? HTTP_LIMITS[name].value]),
-  ) as HttpLimits;
-}
