@@ -175,6 +175,14 @@ describe("opening", () => {
     await expect(openSqliteStore({ path })).rejects.toThrow(`the folder ${path} cannot be made`);
   });
 
+  test("a store whose logs were damaged while it was open refuses them, and closes", async () => {
+    const opened = await reopen();
+    const path = join(folder.path, "logs", "head.db");
+    writeFileSync(path, readFileSync(path).fill(0xaa, 0, 100));
+    await expect(append(opened, "a")).rejects.toEqual(refusal("data_corrupt"));
+    await opened.close();
+  });
+
   test("an unusable store keeps neither lock nor thread", async () => {
     await (await reopen()).close();
     change("ops.db", "INSERT INTO migration VALUES (9999, '9999_later', 'x')");

@@ -98,7 +98,9 @@ export function lazily<A extends Api>(start: () => Promise<Remote<A>>): Remote<A
       return (await (await started).call(name, ...args)) as never;
     },
     async close() {
-      await (await started)?.close();
+      // Who called it was told that it could not start; then there is nothing to close.
+      const thread = await started?.catch(() => undefined);
+      await thread?.close();
     },
   };
 }
