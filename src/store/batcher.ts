@@ -61,8 +61,18 @@ export class Batcher<I, O> {
 
   async #drain(): Promise<void> {
     await new Promise(setImmediate);
-    while (this.#waiting.length > 0) await this.#runBatch(this.#take());
+    let running = this.#startNext();
+    while (running !== undefined) {
+      const settle = await running;
+      // On its way before anybody hears of the one before, and works.
+      running = this.#startNext();
+      settle();
+    }
     this.#running = undefined;
+  }
+
+  #startNext(): Promise<() => void> | undefined {
+    return this.#waiting.length === 0 ? undefined : this.#runBatch(this.#take());
   }
 
   #take(): readonly Waiting<I, O>[] {
@@ -76,17 +86,23 @@ export class Batcher<I, O> {
     return this.#waiting.splice(0, count);
   }
 
-  async #runBatch(batch: readonly Waiting<I, O>[]): Promise<void> {
+  /** @returns what tells everybody in the batch. */
+  async #runBatch(batch: readonly Waiting<I, O>[]): Promise<() => void> {
     try {
       const outcomes = await this.#options.run(batch.map(({ item }) => item));
-      for (const [i, { resolve, reject }] of batch.entries()) {
-        const outcome = outcomes[i];
-        if (outcome === undefined) reject(new Error("the batch has no outcome for this item"));
-        else if ("error" in outcome) reject(outcome.error);
-        else resolve(outcome.value);
-      }
+      return () => {
+        for (const [i, waiting] of batch.entries()) settle(waiting, outcomes[i]);
+      };
     } catch (error) {
-      for (const { reject } of batch) reject(this.#failure ?? error);
+      return () => {
+        for (const { reject } of batch) reject(this.#failure ?? error);
+      };
     }
   }
+}
+
+function settle<I, O>({ resolve, reject }: Waiting<I, O>, outcome: Outcome<O> | undefined): void {
+  if (outcome === undefined) reject(new Error("the batch has no outcome for this item"));
+  else if ("error" in outcome) reject(outcome.error);
+  else resolve(outcome.value);
 }

@@ -21,7 +21,15 @@ try {
 
 /** A line that is out before anything else happens: it may be the last thing this process does. */
 function say(line: string): void {
-  writeSync(1, `${line}\n`);
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`);
+      return;
+    } catch (error) {
+      // The pipe is full until its reader comes to it.
+      if (!(error instanceof Error) || !("code" in error) || error.code !== "EAGAIN") throw error;
+    }
+  }
 }
 
 function writers(store: Store): readonly Promise<void>[] {

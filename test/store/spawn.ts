@@ -24,10 +24,14 @@ export function startChild(mode: string, folder: string, limit?: number): Child 
       ? spawn(process.execPath, args, { stdio })
       : spawn("bash", limited, { stdio });
   let text = "";
-  const { stdout } = child;
-  stdout.setEncoding("utf8").on("data", (part: string) => {
+  let heard = Promise.withResolvers<void>();
+  const wake = (part = ""): void => {
     text += part;
-  });
+    heard.resolve();
+    heard = Promise.withResolvers<void>();
+  };
+  const { stdout } = child;
+  stdout.setEncoding("utf8").on("data", wake).on("end", wake);
   const lines = (): readonly string[] => text.split("\n").slice(0, -1);
   return {
     process: child,
@@ -35,7 +39,7 @@ export function startChild(mode: string, folder: string, limit?: number): Child 
     async said(start) {
       while (!lines().some((line) => line.startsWith(start))) {
         if (stdout.readableEnded) throw new Error(`the child ended before "${start}": ${text}`);
-        await Promise.race([once(stdout, "data"), once(stdout, "end")]);
+        await heard.promise;
       }
     },
     ended: once(child, "close").then(([code]) => code as number | null),

@@ -23,10 +23,10 @@ export function applyCommit(statements: Statements, counters: Counters, commit: 
   const { reply } = commit;
   const replayed = reply && findReply(statements, reply.ns, reply.key, counters.nowMs);
   if (replayed !== undefined) return { entries: [], reserved: [], replayed };
-  const versions = checkVersions(statements, commit);
+  const found = checkVersions(statements, commit);
   checkTokens(statements, commit);
 
-  writeEntities(statements, commit, versions, counters.nowMs);
+  writeEntities(statements, commit, found, counters.nowMs);
   const entries = writeEntries(statements, counters, commit.entries ?? []);
   for (const { ns, kind, id } of commit.remove ?? []) {
     statements.run("DELETE FROM entity WHERE kind = ? AND ns = ? AND id = ?", kind, ns, id);
@@ -38,21 +38,32 @@ export function applyCommit(statements: Statements, counters: Counters, commit: 
   return { entries, reserved };
 }
 
-/** @returns the versions that hold, by key. */
-function checkVersions(statements: Statements, commit: Commit): ReadonlyMap<string, number> {
-  const versions = new Map<string, number>();
+/** What a commit writes over. */
+interface Found {
+  readonly rowid: number;
+  readonly version: number;
+  readonly status: string;
+  readonly parent: string | null;
+}
+
+/** @returns the entities at the versions that hold, by key; `undefined` for those that do not exist. */
+function checkVersions(
+  statements: Statements,
+  commit: Commit,
+): ReadonlyMap<string, Found | undefined> {
+  const found = new Map<string, Found | undefined>();
   for (const { ns, kind, id, version } of commit.expect ?? []) {
-    const sql = "SELECT version FROM entity WHERE kind = ? AND ns = ? AND id = ?";
-    const found = Number(statements.get(sql, kind, ns, id)?.["version"] ?? 0);
+    const sql = `
+      SELECT rowid, version, status, parent FROM entity WHERE kind = ? AND ns = ? AND id = ?`;
+    const row = statements.get(sql, kind, ns, id) as Found | undefined;
     const key = nameOf({ ns, kind, id });
-    if (found !== version) throw new Refused({ code: "version_conflict", key });
-    versions.set(key, version);
+    if ((row?.version ?? 0) !== version) throw new Refused({ code: "version_conflict", key });
+    found.set(key, row);
   }
   for (const key of [...(commit.put ?? []), ...(commit.remove ?? [])]) {
-    if (!versions.has(nameOf(key)))
-      throw new Error(`${nameOf(key)} is written without its version`);
+    if (!found.has(nameOf(key))) throw new Error(`${nameOf(key)} is written without its version`);
   }
-  return versions;
+  return found;
 }
 
 function checkTokens(statements: Statements, { finish = [] }: Commit): void {
@@ -66,18 +77,27 @@ function checkTokens(statements: Statements, { finish = [] }: Commit): void {
 function writeEntities(
   statements: Statements,
   { put = [] }: Commit,
-  versions: ReadonlyMap<string, number>,
+  found: ReadonlyMap<string, Found | undefined>,
   nowMs: number,
 ): void {
-  const sql = `
-    INSERT INTO entity (kind, ns, id, version, status, parent, state, state_hash, created_ms, updated_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?9, ?9)
-    ON CONFLICT (kind, ns, id) DO UPDATE SET version = excluded.version, status = excluded.status,
-      parent = excluded.parent, state = excluded.state, state_hash = excluded.state_hash,
-      updated_ms = excluded.updated_ms`;
   for (const { ns, kind, id, status, parent = null, state } of put) {
-    const version = (versions.get(nameOf({ ns, kind, id })) ?? 0) + 1;
-    statements.run(sql, kind, ns, id, version, status, parent, state, stateHash(state), nowMs);
+    const before = found.get(nameOf({ ns, kind, id }));
+    const hash = stateHash(state);
+    if (before === undefined) {
+      const sql = "INSERT INTO entity VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?)";
+      statements.run(sql, ns, kind, id, status, parent, state, hash, nowMs, nowMs);
+      continue;
+    }
+    const { rowid, version } = before;
+    const next = [version + 1, state, hash, nowMs] as const;
+    const set = "UPDATE entity SET version = ?, state = ?, state_hash = ?, updated_ms = ?";
+    // Naming a column rewrites its indexes, changed or not.
+    if (before.status === status && before.parent === parent) {
+      statements.run(`${set} WHERE rowid = ?`, ...next, rowid);
+    } else {
+      const sql = `${set}, status = ?, parent = ? WHERE rowid = ?`;
+      statements.run(sql, ...next, status, parent, rowid);
+    }
   }
 }
 
@@ -109,7 +129,9 @@ function writeEntries(
     return [position, sequence, atMs] as const;
   });
   for (const { key, sequence, hash } of chains.values()) {
-    const sql = "INSERT OR REPLACE INTO chain VALUES (?, ?, ?, ?, ?)";
+    const sql = `
+      INSERT INTO chain VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+      SET sequence = excluded.sequence, hash = excluded.hash`;
     statements.run(sql, key.ns, key.kind, key.id, sequence, hash ?? null);
   }
   return written;

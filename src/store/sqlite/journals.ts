@@ -41,8 +41,8 @@ export function readJournal(
     const head = findHead(statements, journal);
     requireKept(after, head.floor);
     // The entries of one entity are a range of an index; others have to be looked for.
-    const indexed = only?.kind !== undefined && only.id !== undefined;
-    const scanned = only === undefined || indexed ? Number.MAX_SAFE_INTEGER : after + SCAN_MAX;
+    const unbounded = only === undefined || isOneEntity(only);
+    const scanned = unbounded ? Number.MAX_SAFE_INTEGER : after + SCAN_MAX;
     const upTo = endOfCommit(statements, journal, Math.min(head.position, scanned));
     const entries = select(statements, journal, after, upTo, only, limit);
     if (entries.length < limit) return { entries, through: BigInt(Math.max(after, upTo)) };
@@ -83,8 +83,14 @@ function select(
     values.push(value);
   }
   const where = conditions.join(" AND ");
-  const sql = `SELECT * FROM entry WHERE ${where} ORDER BY position LIMIT ?`;
+  // Without statistics SQLite would rather scan the journal.
+  const index = isOneEntity(only) ? "INDEXED BY entry_by_entity" : "";
+  const sql = `SELECT * FROM entry ${index} WHERE ${where} ORDER BY position LIMIT ?`;
   return statements.all(sql, ...values, limit).map(toEntry);
+}
+
+function isOneEntity(only: Only | undefined): boolean {
+  return only?.kind !== undefined && only.id !== undefined;
 }
 
 /** The last position whose entry is older than a time; at least the floor. */

@@ -15,6 +15,7 @@ import { StoreUnusable } from "../unusable.ts";
 import { isDamaged, isFatal } from "./database.ts";
 import { hasReady } from "./due.ts";
 import { findLease, findReply, load } from "./entities.ts";
+import { toFlat } from "./flat-commit.ts";
 import { findHead, type Only, positionBefore, readJournal } from "./journals.ts";
 import { LogAppends, type LogBatch } from "./log-appends.ts";
 import { findLogHead } from "./log-head.ts";
@@ -79,7 +80,7 @@ export class SqliteStore implements Store {
   }
 
   async commit(commit: Commit): Promise<Committed> {
-    const written = await this.#write(sizeOf(commit), "commit", commit);
+    const written = await this.#write(sizeOf(commit), "commit", toFlat(commit));
     const { entries, reserved, replayed } = written;
     if (replayed !== undefined) return { entries: [], reserved: [], replayed };
     this.#ringFor(commit);

@@ -1,10 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Refused } from "../../core/errors.ts";
-import type { Commit, NewEntry, Reserved, SessionLease } from "../store.ts";
+import type { NewEntry, Reserved, SessionLease } from "../store.ts";
 import { applyCommit, type Written } from "./commit.ts";
 import { Counters } from "./counters.ts";
 import { isFatal, isFull, Statements } from "./database.ts";
 import { claim, extend } from "./due.ts";
+import { type FlatCommit, fromFlat } from "./flat-commit.ts";
 import { type PlainError, toPlain } from "./plain-error.ts";
 import { beat, type Swept, sweep } from "./sweep.ts";
 import { deleteTrimmed, raiseFloor } from "./trim.ts";
@@ -14,7 +15,7 @@ const IDLE_MS = 1_000;
 
 /** Everything that writes control data. */
 export interface Operations {
-  commit(commit: Commit): Written;
+  commit(commit: FlatCommit): Written;
   claim(
     wants: readonly { readonly queue: string; readonly limit: number }[],
     owner: string,
@@ -87,7 +88,7 @@ export class Writer {
     const statements = this.#statements;
     switch (operation[0]) {
       case "commit":
-        return applyCommit(statements, counters, operation[1]);
+        return applyCommit(statements, counters, fromFlat(operation[1]));
       case "claim":
         return claim(statements, counters, operation[1], operation[2], operation[3]);
       case "extend":
