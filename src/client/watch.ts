@@ -1,4 +1,5 @@
 import { type CallOptions, Code, ConnectError } from "@connectrpc/connect";
+import { ErrorDetailSchema } from "../../gen/opscore/v1/errors_pb.ts";
 
 /** What every frame of a watch or a tail has. */
 export interface Frame {
@@ -21,9 +22,9 @@ export interface WatchOptions {
   readonly onInterrupted?: (error: ConnectError) => void;
 }
 
-/** Errors after which the same stream can be opened again at the last cursor. */
+/** Errors after which the same stream can be opened again at the last cursor, whoever made them. */
 const TRANSIENT: ReadonlySet<Code> = new Set([
-  // How a connection that breaks shows over HTTP/2; our own cancel ends the watch before.
+  // Our own cancel ends the watch before.
   Code.Canceled,
   Code.Unavailable,
   Code.Internal,
@@ -53,11 +54,17 @@ export async function* watch<F extends Frame>(
     const from = place.cursor;
     const error = yield* framesUntilError(open, place, signal);
     if (error === undefined || signal?.aborted) return;
-    if (!TRANSIENT.has(error.code)) throw error;
+    if (!isTransient(error)) throw error;
     onInterrupted?.(error);
     backoffMs = place.cursor === from ? Math.min(backoffMaxMs, backoffMs * 2) : BACKOFF_MIN_MS;
     await pause(share() * backoffMs, signal);
   }
+}
+
+/** A connection over HTTP/1.1 that breaks shows as ABORTED, which the server too says, with a reason. */
+function isTransient(error: ConnectError): boolean {
+  if (TRANSIENT.has(error.code)) return true;
+  return error.code === Code.Aborted && error.findDetails(ErrorDetailSchema).length === 0;
 }
 
 /** The frames of one call, noting the place after each; aborts the call however it is left. */
