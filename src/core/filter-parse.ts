@@ -140,7 +140,7 @@ function membership(parser: Parser, expr: Expr, left: Expr, right: Expr): Filter
   const key = constantOf(left, parser.nowMs);
   const [name = ""] = pathOf(right) ?? [];
   const kind = Object.hasOwn(parser.fields, name) ? parser.fields[name] : undefined;
-  if (typeof key === "string" && (kind?.type === "names" || kind?.type.endsWith("_map"))) {
+  if (typeof key === "string" && isKeyed(kind)) {
     return { type: "has", field: { name, key } };
   }
   throw unsupported(parser, expr);
@@ -180,13 +180,21 @@ function fieldOf(parser: Parser, expr: Expr): FieldRef | undefined {
 
 function fieldAt({ fields, rangeOf }: Parser, expr: Expr, path: readonly string[]): FieldRef {
   const whole = path.join(".");
-  if (Object.hasOwn(fields, whole) && !fields[whole]?.type.endsWith("_map")) return { name: whole };
+  if (Object.hasOwn(fields, whole) && !isKeyed(fields[whole])) return { name: whole };
   const [name = "", ...rest] = path;
   const kind = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (kind?.type.endsWith("_map") && rest.length > 0) return { name, key: rest.join(".") };
+  if (isKeyed(kind) && rest.length === 0) {
+    throw invalid(`${name} is asked for by key, as in 'x' in ${name}`, rangeOf(expr));
+  }
   const names = Object.keys(fields);
   const message = `there is no field ${whole}; known are ${names.join(", ")}`;
   throw invalid(message, rangeOf(expr), nearest(whole, names));
+}
+
+/** A map or a list of names is asked for by key. */
+function isKeyed(kind: FieldKind | undefined): boolean {
+  return kind !== undefined && (kind.type === "names" || kind.type.endsWith("_map"));
 }
 
 function kindOf({ fields }: Parser, { name, key }: FieldRef): FieldKind {

@@ -55,7 +55,7 @@ export function toFieldValue(
   const name = String(constant).toLowerCase();
   switch (kind.type) {
     case "time":
-      return instantOf(String(constant))?.atMs;
+      return typeof constant === "string" ? instantOf(constant)?.atMs : undefined;
     case "severity":
       return typeof constant === "number" ? constant : SEVERITIES[name];
     case "enum":

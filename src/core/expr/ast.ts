@@ -17,7 +17,7 @@ export function parse(source: string): Parsed {
     const { expr, sourceInfo } = parseCel(source);
     const positions = sourceInfo?.positions ?? {};
     const rangeOf = ({ id }: Expr): Range => {
-      const start = Number(positions[String(id)] ?? 0);
+      const start = afterSpace(source, Number(positions[String(id)] ?? 0));
       return { start, end: wordEnd(source, start) };
     };
     return { expr, source, rangeOf };
@@ -71,6 +71,11 @@ function placeOf(error: unknown, source: string): Range {
   const { location } = error as { location?: { start?: { offset?: number } } };
   const start = Math.min(location?.start?.offset ?? 0, source.length);
   return { start, end: wordEnd(source, start) };
+}
+
+/** The parser places an operator at the space before it. */
+function afterSpace(source: string, start: number): number {
+  return start + (/^\s*/.exec(source.slice(start))?.[0].length ?? 0);
 }
 
 /** The end of the name or operator that begins at `start`. */
