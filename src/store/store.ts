@@ -126,10 +126,7 @@ export interface Commit {
   readonly remove?: readonly EntityKey[];
   readonly entries?: readonly NewEntry[];
   readonly due?: readonly DuePut[];
-  /**
-   * Removes due items (or lets `due` re-put them). With a token: only if it is the
-   * last one given out, else the whole commit is `reservation_lost`. Without: always.
-   */
+  /** Removes items, or lets `due` re-put them. A token must be the last one, or: `reservation_lost`. */
   readonly finish?: readonly (DueKey & { readonly token?: number })[];
   /** Session leases that start now, replacing the agent's older one. */
   readonly sessions?: readonly SessionLease[];
@@ -142,11 +139,7 @@ export interface Commit {
 /** What a commit came to. */
 export interface Committed {
   /** Where the entries landed, in their order. */
-  readonly entries: readonly {
-    readonly position: bigint;
-    readonly sequence: number;
-    readonly atMs: number;
-  }[];
+  readonly entries: readonly Pick<Entry, "position" | "sequence" | "atMs">[];
   /** The due items that were put with `reserve`, in their order. */
   readonly reserved: readonly Reserved[];
   /** Set when the reply key was taken: nothing was written, this is the stored answer. */
@@ -214,7 +207,6 @@ export interface Store {
   /**
    * Resolves when the commit is durable and visible. Errors other than `Refused`: the outcome is
    * unknown; load, decide and commit again.
-   *
    * @throws {Refused} `version_conflict`, `reservation_lost`, `overloaded`, `store_full`.
    */
   commit(commit: Commit): Promise<Committed>;
@@ -256,7 +248,6 @@ export interface Store {
   /**
    * The next entries after a position, in order, at most about `limit`: never past a position that
    * may still appear, never splitting a commit. Everything up to `through` was looked at.
-   *
    * @throws {Refused} `cursor_expired` with the floor: the oldest position that can be read after.
    */
   read(
@@ -281,7 +272,6 @@ export interface Store {
   /**
    * Appends log rows. With a producer, rows at or below its last number are left out as
    * duplicates. `queued` resolves at once: a crash loses at most 1 s or 5,000 rows.
-   *
    * @throws {Refused} `overloaded`, `store_full`.
    */
   appendLogs(

@@ -362,6 +362,17 @@ describe("logs by day", () => {
   });
 });
 
+test("trimmed entries are deleted", async () => {
+  const opened = await reopen();
+  const says = Array.from({ length: 2_500 }, (_, n) => String(n));
+  await opened.commit(put(run("a"), { says }));
+  await opened.trim("runs", 2_400n);
+  await opened.close();
+  const db = new DatabaseSync(join(folder.path, "ops.db"));
+  expect(db.prepare("SELECT count(*) AS kept FROM entry").get()).toEqual({ kept: 100 });
+  db.close();
+});
+
 describe("a disk that is full", () => {
   const PAGES = 150;
   const filler = "x".repeat(20_000);

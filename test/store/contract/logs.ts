@@ -181,6 +181,20 @@ export function describeLogs(given: Given): void {
     expect(await texts("")).toHaveLength(6);
   });
 
+  test("numbers are compared as they are read, beyond 53 bits too", async () => {
+    await append([
+      logRow("large", { attributes: { n: 2 ** 60 } }),
+      logRow("0", { attributes: { n: -0 } }),
+    ]);
+    const equal = async (value: number) => {
+      const field = { name: "attributes", key: "n" };
+      const rows = await search({ filter: { type: "compare", field, op: "==", value } });
+      return rows.map(({ message }) => message);
+    };
+    expect(await equal(2 ** 60)).toEqual(["large"]);
+    expect(await equal(0)).toEqual(["0"]);
+  });
+
   test("a search that nobody waits for stops", async () => {
     await append(Array.from({ length: 5_000 }, (_, n) => logRow(String(n))));
     const leaving = new AbortController();
