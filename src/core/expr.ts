@@ -1,8 +1,8 @@
 import { CelScalar, celEnv, celFunc, isCelError, plan as planCel } from "@bufbuild/cel";
 import { strings } from "@bufbuild/cel/ext";
 import { type Expr, type Parsed, parse } from "./expr/ast.ts";
-import { ExpressionError, type Range } from "./expr/error.ts";
-import { type ExpressionFinding, guard, SOURCE_MAX } from "./expr/guards.ts";
+import { ExpressionError, type ExpressionFinding, type Range } from "./expr/error.ts";
+import { guard, SOURCE_MAX } from "./expr/guards.ts";
 import { measure } from "./expr/measure.ts";
 import { type Reads, readsOf, type StepRead } from "./expr/reads.ts";
 import { toCel, toJson } from "./expr/values.ts";
@@ -53,38 +53,23 @@ const plans = new Map<string, Plan>();
 
 /** Parses and checks an expression that may read `names`. Never throws. */
 export function checkExpression(source: string, names: ReadonlySet<string>): CheckedExpression {
-  const whole = { start: 0, end: source.length };
-  if (source.length > SOURCE_MAX) {
-    return broken(
-      "EXPRESSION_LENGTH",
-      `an expression may have ${SOURCE_MAX} characters at most`,
-      whole,
-    );
-  }
-  try {
-    const parsed = parse(source);
-    const findings = guard(parsed);
-    if (findings.some(({ code }) => code === "EXPRESSION_DEPTH" || code === "EXPRESSION_SIZE")) {
-      return { findings, reads: [], tests: [] };
-    }
-    const read = readsOf(parsed, names);
-    return { findings: [...findings, ...read.findings], reads: read.reads, tests: read.tests };
-  } catch (error) {
-    if (!(error instanceof ExpressionError)) throw error;
-    return broken("EXPRESSION_SYNTAX", error.message, error.range ?? whole);
-  }
+  if (source.length > SOURCE_MAX) return brokenBy(tooLong(source));
+  const parsed = parse(source);
+  if ("code" in parsed) return brokenBy(parsed);
+  const findings = guard(parsed);
+  // What is far too large is not looked at any closer.
+  const isHuge = findings.some(
+    ({ code }) => code === "EXPRESSION_DEPTH" || code === "EXPRESSION_SIZE",
+  );
+  if (isHuge) return { findings, reads: [], tests: [] };
+  const { reads, tests, findings: unknown } = readsOf(parsed, names);
+  return { findings: [...findings, ...unknown], reads, tests };
 }
 
 /** The root names that an expression which passed its check reads. */
 export function rootsOf(source: string): Reads["roots"] {
-  return readsOf(planOf(source).parsed, ANY_NAME).roots;
+  return readsOf(planOf(source).parsed, new Set()).roots;
 }
-
-/** A set that holds every name. */
-const ANY_NAME = {
-  has: () => true,
-  [Symbol.iterator]: () => [][Symbol.iterator](),
-} as unknown as ReadonlySet<string>;
 
 /** The syntax tree of an expression within the guards, for other languages over the same syntax. @throws {ExpressionError} */
 export function parseExpression(source: string): {
@@ -126,7 +111,9 @@ export function evaluateBool(source: string, values: Values): boolean {
 
 /** Text with the values of its `${...}`. Strings stand as they are, everything else as JSON. @throws {ExpressionError} */
 export function interpolate(text: string, values: Values): string {
-  return partsOf(text)
+  const parts = partsOf(text);
+  if ("code" in parts) throw errorOf(parts);
+  return parts
     .map((part) => {
       if (typeof part === "string") return part;
       const value = evaluate(part.source, values);
@@ -137,31 +124,25 @@ export function interpolate(text: string, values: Values): string {
 
 /** Checks the expressions of a text; ranges are in the text. Never throws. */
 export function checkText(text: string, names: ReadonlySet<string>): CheckedExpression {
-  try {
-    const checked = partsOf(text).flatMap((part) => {
-      if (typeof part === "string") return [];
-      const { findings, reads } = checkExpression(part.source, names);
-      const shifted = <T extends { readonly range: Range }>(item: T): T => ({
-        ...item,
-        range: { start: item.range.start + part.start, end: item.range.end + part.start },
-      });
-      return [{ findings: findings.map(shifted), reads: reads.map(shifted) }];
+  const parts = partsOf(text);
+  if ("code" in parts) return brokenBy(parts);
+  const checked = parts.flatMap((part) => {
+    if (typeof part === "string") return [];
+    const { findings, reads } = checkExpression(part.source, names);
+    const shifted = <T extends { readonly range: Range }>(item: T): T => ({
+      ...item,
+      range: { start: item.range.start + part.start, end: item.range.end + part.start },
     });
-    return {
-      findings: checked.flatMap(({ findings }) => findings),
-      reads: checked.flatMap(({ reads }) => reads),
-      tests: [],
-    };
-  } catch (error) {
-    if (!(error instanceof ExpressionError)) throw error;
-    return broken(
-      "EXPRESSION_SYNTAX",
-      error.message,
-      error.range ?? { start: 0, end: text.length },
-    );
-  }
+    return [{ findings: findings.map(shifted), reads: reads.map(shifted) }];
+  });
+  return {
+    findings: checked.flatMap(({ findings }) => findings),
+    reads: checked.flatMap(({ reads }) => reads),
+    tests: [],
+  };
 }
 
+/** The plan of an expression within the guards; the last ones used are kept. @throws {ExpressionError} */
 function planOf(source: string): Plan {
   const known = plans.get(source);
   if (known !== undefined) {
@@ -169,16 +150,17 @@ function planOf(source: string): Plan {
     plans.set(source, known);
     return known;
   }
-  if (source.length > SOURCE_MAX) {
-    throw new ExpressionError(`an expression may have ${SOURCE_MAX} characters at most`);
-  }
+  if (source.length > SOURCE_MAX) throw errorOf(tooLong(source));
   const parsed = parse(source);
+  if ("code" in parsed) throw errorOf(parsed);
   const [finding] = guard(parsed);
-  if (finding !== undefined) throw new ExpressionError(finding.message, finding.range);
+  if (finding !== undefined) throw errorOf(finding);
   const made = { parsed, run: planCel(ENV, parsed.expr) as Plan["run"] };
-  const [oldest] = plans.keys();
-  if (plans.size >= PLANS_MAX && oldest !== undefined) plans.delete(oldest);
   plans.set(source, made);
+  for (const oldest of plans.keys()) {
+    if (plans.size <= PLANS_MAX) break;
+    plans.delete(oldest);
+  }
   return made;
 }
 
@@ -189,32 +171,43 @@ interface Placeholder {
 }
 
 /** Splits a text at its `${...}`; braces and quotes inside an expression belong to it. */
-function partsOf(text: string): readonly (string | Placeholder)[] {
+function partsOf(text: string): readonly (string | Placeholder)[] | ExpressionFinding {
   const parts: (string | Placeholder)[] = [];
   let at = 0;
   for (let open = text.indexOf("${"); open >= 0; open = text.indexOf("${", at)) {
     const start = open + 2;
     const end = closingBrace(text, start);
+    if (end === undefined) {
+      const message = "a placeholder without its closing brace";
+      return { code: "EXPRESSION_SYNTAX", message, range: { start: open, end: text.length } };
+    }
     parts.push(text.slice(at, open), { source: text.slice(start, end), start });
     at = end + 1;
   }
   return [...parts, text.slice(at)];
 }
 
-function closingBrace(text: string, start: number): number {
+function closingBrace(text: string, start: number): number | undefined {
   let depth = 1;
-  for (const { 0: token, index } of text
-    .slice(start)
-    .matchAll(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[{}]/gs)) {
+  for (const { 0: token, index } of text.slice(start).matchAll(TOKENS)) {
     if (token === "{") depth++;
     if (token === "}" && --depth === 0) return start + index;
   }
-  throw new ExpressionError("a placeholder without its closing brace", {
-    start: start - 2,
-    end: text.length,
-  });
+  return undefined;
 }
 
-function broken(code: string, message: string, range: Range): CheckedExpression {
-  return { findings: [{ code, message, range }], reads: [], tests: [] };
+/** Strings and braces. */
+const TOKENS = /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[{}]/gs;
+
+function tooLong({ length }: string): ExpressionFinding {
+  const message = `an expression may have ${SOURCE_MAX} characters at most`;
+  return { code: "EXPRESSION_LENGTH", message, range: { start: 0, end: length } };
+}
+
+function errorOf({ message, range }: ExpressionFinding): ExpressionError {
+  return new ExpressionError(message, range);
+}
+
+function brokenBy(finding: ExpressionFinding): CheckedExpression {
+  return { findings: [finding], reads: [], tests: [] };
 }

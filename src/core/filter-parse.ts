@@ -52,7 +52,7 @@ export function parseFilter(text: string, fields: FieldTable, nowMs: number): Fi
     return filter;
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    throw invalid(error.message, error.range ?? whole);
+    throw invalid(error.message, error.range);
   }
 }
 
@@ -68,7 +68,7 @@ function filterOf(parser: Parser, expr: Expr): Filter {
     const { operand, field } = exprKind.value;
     return {
       type: "has",
-      field: fieldAt(parser, expr, [...(operand ? (pathOf(operand) ?? []) : []), field]),
+      field: fieldAt(parser, expr, [...((operand && pathOf(operand)) ?? []), field]),
     };
   }
   if (exprKind.case === "callExpr") return callOf(parser, expr, exprKind.value);
@@ -198,7 +198,7 @@ function isKeyed(kind: FieldKind | undefined): boolean {
 }
 
 function kindOf({ fields }: Parser, { name, key }: FieldRef): FieldKind {
-  const kind = fields[name] ?? { type: "text" };
+  const kind = fields[name] as FieldKind; // `fieldAt` has looked.
   return kind.type === "text_map" && key !== undefined ? { type: "text" } : kind;
 }
 
@@ -215,7 +215,11 @@ function unsupported({ rangeOf }: Parser, expr: Expr): Refused {
   return invalid(message, rangeOf(expr));
 }
 
-function invalid(message: string, range: Range, suggestion?: string): Refused {
+function invalid(
+  message: string,
+  range: Range = { start: 0, end: 0 },
+  suggestion?: string,
+): Refused {
   const found: Diagnostic = {
     code: "FILTER_INVALID",
     message,

@@ -1,5 +1,5 @@
 import type { Expr } from "./expr/ast.ts";
-import { ExpressionError, evaluate } from "./expr.ts";
+import { evaluate } from "./expr.ts";
 import type { FilterValue } from "./filter.ts";
 import type { FieldKind } from "./filter-fields.ts";
 
@@ -61,7 +61,7 @@ export function toFieldValue(
     case "enum":
       return kind.values.includes(name) ? name : undefined;
     default:
-      return kind.type === "json_map" ? constant : undefined;
+      return constant; // Of a map of JSON values: every type is right.
   }
 }
 
@@ -108,8 +108,7 @@ function durationOf(expr: Expr | undefined): number | undefined {
   try {
     const seconds = evaluate(`duration(${JSON.stringify(text)})`, {});
     return Number.parseFloat(String(seconds)) * 1_000;
-  } catch (error) {
-    if (error instanceof ExpressionError) return undefined;
-    throw error;
+  } catch {
+    return undefined; // It is no duration.
   }
 }

@@ -77,10 +77,14 @@ function compares(value: unknown, op: CompareOp, wanted: FilterValue): boolean {
 /** Texts are ordered by code point, as the stores order them; false comes before true. */
 function orderOf(a: FilterValue, b: FilterValue): number {
   if (typeof a !== "string" || typeof b !== "string") return Number(a) - Number(b);
-  const [left, right] = [[...a], [...b]];
-  for (const [i, character] of left.entries()) {
-    const difference = (character.codePointAt(0) ?? 0) - (right[i]?.codePointAt(0) ?? -1);
+  const [left, right] = [Array.from(a, codePoint), Array.from(b, codePoint)];
+  for (const [i, point] of left.entries()) {
+    const difference = point - (right[i] ?? -1);
     if (difference !== 0) return difference;
   }
   return left.length - right.length;
+}
+
+function codePoint(character: string): number {
+  return Number(character.codePointAt(0));
 }

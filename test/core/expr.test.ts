@@ -40,6 +40,9 @@ describe("what is written wrong is found, with its place", () => {
   test.each([
     ["1 +", "EXPRESSION_SYNTAX", 2],
     ["", "EXPRESSION_SYNTAX", 0],
+    ["(".repeat(1_000), "EXPRESSION_SYNTAX", 0],
+    ["'\\U00110000'", "EXPRESSION_SYNTAX", 0],
+    ["opscore.v1.Agent{id: 1}", "EXPRESSION_FUNCTION", 0],
     ["inptu.x", "NAME_UNKNOWN", 0],
     ["has(inptu.x)", "NAME_UNKNOWN", 4],
     ["run.run_idd", "FIELD_UNKNOWN", 0],
@@ -191,6 +194,9 @@ describe("values", () => {
     ["(input.big + input.list).map(x, x)", /1004 items/],
     ["input.rows.map(r, r.xs + [1]).all(s, s.all(t, true))", /computed/],
     ["1 +", /not an expression/],
+    ["input.n.map(x, x)", /./],
+    ["input.nope.map(x, x)", /nope/],
+    ["nothing.map(x, x)", /./],
     ["a".repeat(1_025), /1024 characters/],
     ["siz(1)", /no function/],
   ] as const)("%s fails", (source, message) => {
@@ -215,6 +221,11 @@ describe("values", () => {
   test("a condition must be a bool", () => {
     expect(evaluateBool("input.yes", VALUES)).toBe(true);
     expect(() => evaluateBool("input.n", VALUES)).toThrow(/no bool/);
+  });
+
+  test("ten thousand plans are kept, and the rest is planned anew", () => {
+    for (let n = 0; n <= 10_000; n++) expect(evaluate(`${n}`, {})).toBe(n);
+    expect(evaluate("0", {})).toBe(0);
   });
 
   test("the syntax tree is had within the guards", () => {

@@ -1,5 +1,5 @@
 import { parse as parseCel } from "@bufbuild/cel";
-import { ExpressionError, type Range } from "./error.ts";
+import type { ExpressionFinding, Range } from "./error.ts";
 
 /** A parsed expression, with where its parts stand in the source. */
 export interface Parsed {
@@ -9,20 +9,34 @@ export interface Parsed {
 }
 
 export type Expr = ReturnType<typeof parseCel>["expr"];
-export type Comprehension = Extract<Expr["exprKind"], { case: "comprehensionExpr" }>["value"];
+/** A loop; the parser always gives all its parts. */
+export type Comprehension = {
+  readonly [K in keyof Loop]-?: NonNullable<Loop[K]>;
+};
 
-/** @throws {ExpressionError} with the place of the error. */
-export function parse(source: string): Parsed {
+type Loop = Extract<Expr["exprKind"], { case: "comprehensionExpr" }>["value"];
+
+/** The loop that an expression is, if it is one. */
+export function loopOf({ exprKind }: Expr): Comprehension | undefined {
+  return exprKind.case === "comprehensionExpr" ? (exprKind.value as Comprehension) : undefined;
+}
+
+/** The syntax tree, or the error with its place. */
+export function parse(source: string): Parsed | ExpressionFinding {
   try {
     const { expr, sourceInfo } = parseCel(source);
-    const positions = sourceInfo?.positions ?? {};
+    const { positions } = sourceInfo as NonNullable<typeof sourceInfo>;
     const rangeOf = ({ id }: Expr): Range => {
-      const start = afterSpace(source, Number(positions[String(id)] ?? 0));
+      const start = afterSpace(source, Number(positions[String(id)]));
       return { start, end: wordEnd(source, start) };
     };
     return { expr, source, rangeOf };
   } catch (error) {
-    throw new ExpressionError(messageOf(error), placeOf(error, source));
+    return {
+      code: "EXPRESSION_SYNTAX",
+      message: messageOf(error),
+      range: placeOf(error, source),
+    };
   }
 }
 
@@ -64,7 +78,7 @@ function present(expr: Expr | undefined): readonly Expr[] {
 
 function messageOf(error: unknown): string {
   const { rawMessage, message } = error as { rawMessage?: string; message?: string };
-  return `not an expression: ${rawMessage ?? message ?? String(error)}`;
+  return `not an expression: ${rawMessage ?? message}`;
 }
 
 function placeOf(error: unknown, source: string): Range {
@@ -75,11 +89,11 @@ function placeOf(error: unknown, source: string): Range {
 
 /** The parser places an operator at the space before it. */
 function afterSpace(source: string, start: number): number {
-  return start + (/^\s*/.exec(source.slice(start))?.[0].length ?? 0);
+  return source.length - source.slice(start).trimStart().length;
 }
 
 /** The end of the name or operator that begins at `start`. */
 function wordEnd(source: string, start: number): number {
-  const word = /^(?:\.?[A-Za-z_][A-Za-z0-9_]*|.)/s.exec(source.slice(start));
-  return start + (word?.[0].length ?? 0);
+  const [word = ""] = /^(?:\.?[A-Za-z_][A-Za-z0-9_]*|.)/s.exec(source.slice(start)) ?? [];
+  return start + word.length;
 }

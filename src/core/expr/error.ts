@@ -14,3 +14,11 @@ export class ExpressionError extends Error {
     this.range = range;
   }
 }
+
+/** What is wrong with an expression, and where in its source. */
+export interface ExpressionFinding {
+  readonly code: string;
+  readonly message: string;
+  readonly range: Range;
+  readonly suggestion?: string;
+}

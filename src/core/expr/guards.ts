@@ -1,14 +1,6 @@
 import { nearest } from "../nearest.ts";
-import { type Comprehension, childrenOf, type Expr, type Parsed, pathOf } from "./ast.ts";
-import type { Range } from "./error.ts";
-
-/** What is wrong with an expression, and where in its source. */
-export interface ExpressionFinding {
-  readonly code: string;
-  readonly message: string;
-  readonly range: Range;
-  readonly suggestion?: string;
-}
+import { type Comprehension, childrenOf, type Expr, loopOf, type Parsed, pathOf } from "./ast.ts";
+import type { ExpressionFinding, Range } from "./error.ts";
 
 /** Characters of an expression. */
 export const SOURCE_MAX = 1024;
@@ -66,12 +58,13 @@ function brokenBy(parsed: Parsed, expr: Expr, nesting: number): readonly Express
     const message = `there is no type ${exprKind.value.messageName}`;
     return [{ code: "EXPRESSION_FUNCTION", message, range }];
   }
-  if (exprKind.case !== "comprehensionExpr") return [];
+  const loop = loopOf(expr);
+  if (loop === undefined) return [];
   if (nesting >= NESTING_MAX) {
     const message = "loops (map, filter, all, exists) can be nested two deep at most";
     return [{ code: "EXPRESSION_NESTING", message, range }];
   }
-  if (isMeasurable(exprKind.value.iterRange)) return [];
+  if (isMeasurable(loop.iterRange)) return [];
   const message =
     "a loop needs a range that can be measured: a path, a literal, a filter or map of one, or their sum";
   return [{ code: "EXPRESSION_RANGE", message, range }];
@@ -118,11 +111,11 @@ function isRangeOf({ exprKind }: Expr, child: Expr): boolean {
   return exprKind.case === "comprehensionExpr" && exprKind.value.iterRange === child;
 }
 
-function isMeasurable(range: Expr | undefined): boolean {
-  if (range === undefined) return false;
+function isMeasurable(range: Expr): boolean {
   const { exprKind } = range;
   if (exprKind.case === "listExpr" || exprKind.case === "structExpr") return true;
-  if (exprKind.case === "comprehensionExpr") return isListLoop(exprKind.value);
+  const loop = loopOf(range);
+  if (loop !== undefined) return isListLoop(loop);
   if (exprKind.case === "callExpr" && exprKind.value.function === "_+_") {
     return exprKind.value.args.every(isMeasurable);
   }
@@ -131,7 +124,7 @@ function isMeasurable(range: Expr | undefined): boolean {
 
 /** Whether a loop makes a list (map, filter) and its own range can be measured. */
 function isListLoop({ accuInit, iterRange }: Comprehension): boolean {
-  return accuInit?.exprKind.case === "listExpr" && isMeasurable(iterRange);
+  return accuInit.exprKind.case === "listExpr" && isMeasurable(iterRange);
 }
 
 function depthOf(expr: Expr): number {

@@ -1,5 +1,5 @@
 import type { Values } from "../template-types.ts";
-import { type Comprehension, childrenOf, type Expr, type Parsed, pathOf } from "./ast.ts";
+import { type Comprehension, childrenOf, type Expr, loopOf, type Parsed, pathOf } from "./ast.ts";
 import { ExpressionError } from "./error.ts";
 
 const ITEMS_MAX = 1_000;
@@ -24,13 +24,12 @@ export function measure(parsed: Parsed, values: Values): void {
 }
 
 function measureIn(parsed: Parsed, expr: Expr, scope: Scope, outer: number): void {
-  const { exprKind } = expr;
-  if (exprKind.case !== "comprehensionExpr") {
+  const loop = loopOf(expr);
+  if (loop === undefined) {
     for (const child of childrenOf(expr)) measureIn(parsed, child, scope, outer);
     return;
   }
-  const { iterRange, iterVar, loopCondition, loopStep } = exprKind.value;
-  if (iterRange === undefined) return;
+  const { iterRange, iterVar, loopCondition, loopStep } = loop;
   measureIn(parsed, iterRange, scope, outer);
   const { size, items } = rangeOf(iterRange, scope);
   const range = parsed.rangeOf(expr);
@@ -43,7 +42,7 @@ function measureIn(parsed: Parsed, expr: Expr, scope: Scope, outer: number): voi
   }
   const inner = new Map(scope).set(iterVar, items);
   for (const part of [loopCondition, loopStep]) {
-    if (part !== undefined) measureIn(parsed, part, inner, Math.max(1, size) * outer);
+    measureIn(parsed, part, inner, Math.max(1, size) * outer);
   }
 }
 
@@ -56,7 +55,8 @@ interface Measured {
 
 function rangeOf(range: Expr, scope: Scope): Measured {
   const { exprKind } = range;
-  if (exprKind.case === "comprehensionExpr") return loopOf(exprKind.value, scope);
+  const loop = loopOf(range);
+  if (loop !== undefined) return madeByLoop(loop, scope);
   if (exprKind.case === "callExpr") {
     const parts = exprKind.value.args.map((part) => rangeOf(part, scope));
     return {
@@ -73,12 +73,10 @@ function rangeOf(range: Expr, scope: Scope): Measured {
 }
 
 /** A filter goes through the items of its own range, a map through what it makes of them. */
-function loopOf({ iterRange, iterVar, loopStep }: Comprehension, scope: Scope): Measured {
-  if (iterRange === undefined) return { size: 0, items: [] };
+function madeByLoop({ iterRange, iterVar, loopStep }: Comprehension, scope: Scope): Measured {
   const { size, items } = rangeOf(iterRange, scope);
   const inner = new Map(scope).set(iterVar, items);
-  const made = loopStep === undefined ? [] : madeBy(loopStep, inner);
-  return { size, items: made };
+  return { size, items: madeBy(loopStep, inner) };
 }
 
 /** The values that a loop step can append: `acc + [x]`, or that or `acc` by a condition. */
@@ -113,7 +111,8 @@ function listsOf(path: readonly string[], scope: Scope): Measured {
   };
 }
 
-function resolve([root = "", ...fields]: readonly string[], scope: Scope): readonly unknown[] {
+function resolve(path: readonly string[], scope: Scope): readonly unknown[] {
+  const [root, ...fields] = path as readonly [string, ...string[]];
   return fields.reduce<readonly unknown[]>(
     (values, field) =>
       values.flatMap((value) => {

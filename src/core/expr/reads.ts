@@ -1,7 +1,6 @@
 import { nearest } from "../nearest.ts";
 import { childrenOf, type Expr, type Parsed, pathOf } from "./ast.ts";
-import type { Range } from "./error.ts";
-import type { ExpressionFinding } from "./guards.ts";
+import type { ExpressionFinding, Range } from "./error.ts";
 
 /** A place where an expression reads a step of its run. */
 export interface StepRead {
@@ -69,7 +68,7 @@ type Call = Extract<Expr["exprKind"], { case: "callExpr" }>["value"];
 
 /** What is asked on the left of `&&`, `||` or `?` is known on the right. */
 function walkCall(reader: Reader, expr: Expr, call: Call, place: Place): void {
-  const [first, then, otherwise] = call.args;
+  const [first, ...rest] = call.args;
   if (call.function === "_[_]" && first !== undefined && isSteps(first, place.bound)) {
     reader.findings.push(computedStep(reader.parsed.rangeOf(expr)));
     return;
@@ -83,8 +82,8 @@ function walkCall(reader: Reader, expr: Expr, call: Call, place: Place): void {
     ...place,
     known: new Set([...place.known, ...testsOf(first, negated)]),
   });
-  if (then !== undefined) walk(reader, then, after(call.function === "_||_"));
-  if (otherwise !== undefined) walk(reader, otherwise, after(true));
+  for (const [i, part] of rest.entries())
+    walk(reader, part, after(i > 0 || call.function === "_||_"));
 }
 
 function walkPath(
@@ -96,11 +95,11 @@ function walkPath(
   const { parsed, names, findings, reads, roots } = reader;
   const [root = "", first, second] = path;
   if (bound.has(root)) return;
+  roots.add(root);
   if (!names.has(root)) {
     findings.push(unknownName(root, names, rootRange(parsed, expr)));
     return;
   }
-  roots.add(root);
   const range = { start: rootRange(parsed, expr).start, end: parsed.rangeOf(expr).end };
   const fields = FIELDS[root];
   if (fields !== undefined && first !== undefined && !fields.includes(first)) {
