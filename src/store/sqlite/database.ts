@@ -55,6 +55,11 @@ export class Statements {
     return this.#prepare(sql).all(...values);
   }
 
+  /** For statements of any form, as filters make them: kept, they would pile up. */
+  allOnce(sql: string, ...values: Value[]): readonly Row[] {
+    return this.db.prepare(sql).all(...values);
+  }
+
   /** @returns the number of rows changed. */
   run(sql: string, ...values: Value[]): number {
     return Number(this.#prepare(sql).run(...values).changes);

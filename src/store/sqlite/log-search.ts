@@ -53,7 +53,7 @@ function searchRows(rows: Statements, slice: SearchSlice, inDay: Range): Searche
   const newest = order === "newest";
   const { range, examined } = bound(rows, slice, inDay);
   const condition = conditionOf(slice);
-  const found = rows.all(
+  const found = rows.allOnce(
     `SELECT position, at_ms, body FROM log
      WHERE ns = ? AND position > ? AND position <= ? AND ${condition.sql}
      ORDER BY position ${newest ? "DESC" : "ASC"} LIMIT ?`,

@@ -47,7 +47,7 @@ export class SqliteStore implements Store {
   readonly #onFatal: (error: Error) => void;
   readonly #batcher: Batcher<Operation, unknown>;
   readonly #appends: LogAppends;
-  readonly #poll: NodeJS.Timeout;
+  readonly #polling: NodeJS.Timeout;
   readonly #polled = new Map<JournalName, number>();
   #failure: Refused | undefined;
   #closing: Promise<void> | undefined;
@@ -65,7 +65,7 @@ export class SqliteStore implements Store {
       bytesMax: BYTES_PER_BATCH_MAX,
       waitingMax: WAITING_MAX,
     });
-    this.#poll = setInterval(() => this.#ringLost(), pollMs).unref();
+    this.#polling = setInterval(() => this.#poll(), pollMs).unref();
   }
 
   load(keys: readonly EntityKey[]) {
@@ -170,7 +170,7 @@ export class SqliteStore implements Store {
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#poll);
+    clearInterval(this.#polling);
     await this.#batcher.idle();
     await this.#parts.close();
   }
@@ -241,9 +241,17 @@ export class SqliteStore implements Store {
     for (const { queue } of ready) this.#bell.ring(queueBell(queue));
   }
 
-  /** Rings for what should have been heard already. */
-  #ringLost(): void {
+  /** Rings for what should have been heard already; if it cannot tell, for everybody, who then looks. */
+  #poll(): void {
     const waited = this.#bell.names;
+    try {
+      this.#ringLost(waited);
+    } catch {
+      for (const bell of waited) this.#bell.ring(bell);
+    }
+  }
+
+  #ringLost(waited: readonly string[]): void {
     for (const journal of JOURNALS) {
       const bell = journalBell(journal);
       const head = waited.includes(bell) ? this.#headOf(journal) : 0;

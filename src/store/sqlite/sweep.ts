@@ -3,6 +3,8 @@ import type { Counters } from "./counters.ts";
 import { type Statements, text } from "./database.ts";
 import { earliest, makeReady, nextDueMs, putDue } from "./due.ts";
 
+/** Answers forgotten in one sweep: more than are remembered in the time between two. */
+const REPLIES_MAX = 10_000;
 const SESSION_CHECKS = "sys/session-check";
 
 export interface Swept {
@@ -21,7 +23,7 @@ export function sweep(
   const ready = makeReady(statements, counters.nowMs, limit);
   const room = limit - ready.length;
   const raised = expireLeases ? raiseSilent(statements, counters, room) : 0;
-  forgetReplies(statements, counters.nowMs, limit);
+  forgetReplies(statements, counters.nowMs);
 
   const sessionMs = expireLeases ? nextSilenceMs(statements) : undefined;
   const nextMs = earliest([nextDueMs(statements), sessionMs]);
@@ -71,12 +73,12 @@ function nextSilenceMs(statements: Statements): unknown {
   return statements.get(sql)?.["ms"];
 }
 
-function forgetReplies(statements: Statements, nowMs: number, limit: number): void {
+function forgetReplies(statements: Statements, nowMs: number): void {
   statements.run(
     `DELETE FROM reply WHERE (ns, key) IN (
        SELECT ns, key FROM reply WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?
      )`,
     nowMs,
-    limit,
+    REPLIES_MAX,
   );
 }

@@ -94,11 +94,15 @@ export function lazily<A extends Api>(start: () => Promise<Remote<A>>): Remote<A
   let started: Promise<Remote<A>> | undefined;
   return {
     async call(name, ...args) {
-      started ??= start();
+      started ??= start().catch((error: unknown) => {
+        // The next call tries again.
+        started = undefined;
+        throw error;
+      });
       return (await (await started).call(name, ...args)) as never;
     },
     async close() {
-      // Who called it was told that it could not start; then there is nothing to close.
+      // If it cannot start, its caller is told; then there is nothing to close.
       const thread = await started?.catch(() => undefined);
       await thread?.close();
     },
@@ -117,13 +121,22 @@ export function serve(create: () => Api): void {
     post({ id: 0, error: toPlain(error) });
     return;
   }
-  port.on("message", async ([id, name, args]: Request) => {
+  const answering = new Set<Promise<void>>();
+  const answer = async ([id, name, args]: Request): Promise<void> => {
     try {
-      post({ id, value: await api[name]?.(...(args as never[])) });
+      const value = await api[name]?.(...(args as never[]));
+      if (name === "close") await Promise.all(answering);
+      post({ id, value });
     } catch (error) {
       post({ id, error: toPlain(error) });
     }
     if (name === "close") port.close();
+  };
+  port.on("message", (request: Request) => {
+    const answered = answer(request);
+    if (request[1] === "close") return;
+    answering.add(answered);
+    void answered.then(() => answering.delete(answered));
   });
   post({ id: 0 });
 }

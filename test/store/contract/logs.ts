@@ -74,6 +74,13 @@ export function describeLogs(given: Given): void {
     await given.store.changed("logs", 2n, soon());
   });
 
+  test("closing writes what was queued, and answers who waits", async () => {
+    const first = given.store.appendLogs({ ns: "default", rows: [logRow("a")] }, "queued");
+    await first;
+    const last = given.store.appendLogs({ ns: "default", rows: [logRow("b")] }, "committed");
+    await Promise.all([given.store.close(), expect(last).resolves.toMatchObject({ accepted: 1 })]);
+  });
+
   test("a flood is refused, not kept in memory", async () => {
     const rows = Array.from({ length: 20_000 }, () => logRow("x"));
     const flood = [1, 2, 3].map(() => given.store.appendLogs({ ns: "default", rows }, "committed"));
