@@ -65,7 +65,11 @@ export function collect<E>(
   };
 }
 
-/** The field of a request that says where a watch goes on. */
+/** The field of a request that says where a watch goes on: "" is the beginning of the journal. */
 export function startAfter(after: string) {
-  return after === "" ? {} : ({ start: { start: { case: "after", value: after } } } as const);
+  const start =
+    after === ""
+      ? ({ case: "since", value: { seconds: 0n, nanos: 0 } } as const)
+      : ({ case: "after", value: after } as const);
+  return { start: { start } };
 }

@@ -88,12 +88,10 @@ describe.each(DOOR_NAMES)("%s", (name) => {
 });
 
 function startWatchers({ workflow, lifecycle, logging }: OpsClient) {
-  const now = { start: { start: { case: "now", value: true } } } as const;
-  const from = (after: string) => (after === "" ? now : startAfter(after));
   return {
-    runs: collect((after, options) => workflow.watchRuns(from(after), options)),
-    agents: collect((after, options) => lifecycle.watchAgents(from(after), options)),
-    logs: collect((after, options) => logging.tailLogs(from(after), options)),
+    runs: collect((after, options) => workflow.watchRuns(startAfter(after), options)),
+    agents: collect((after, options) => lifecycle.watchAgents(startAfter(after), options)),
+    logs: collect((after, options) => logging.tailLogs(startAfter(after), options)),
   };
 }
 
