@@ -96,7 +96,7 @@ async function createServer(
     ...(tls && { tls: await readTls(tls) }),
     reflection,
     version: VERSION,
-    readiness: () => ({ status: "ok" }),
+    readiness: () => ({ status: engine.health() }),
     nowMs: engine.journals.nowMs,
     logger,
   });

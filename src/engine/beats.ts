@@ -13,7 +13,7 @@ const GATHER_MS = 50;
 export interface BeatResult {
   readonly leaseUntilMs: number;
   readonly directives: readonly Directive[];
-  /** A held task stands still for longer than its step allows. */
+  /** A held task stands still for longer than its step allows, or offers do not reach the agent. */
   readonly stalled: boolean;
 }
 
@@ -26,12 +26,19 @@ export interface Beats {
   beat(ns: string, agent: Agent, held: readonly HeldTask[]): Promise<BeatResult | undefined>;
   /** Whether a held task has stood still for longer than its step allows. */
   isStill(task: Task): boolean;
+  /** An offer to a session lapsed without an acknowledgement. */
+  offerLapsed(sessionId: string): void;
+  /** A session gave a sign that offers reach it: an acknowledgement, a report, a new stream. */
+  offersArrive(sessionId: string): void;
   /** The agent's last words about its present attempt, and where they moved its lease. */
   last(task: Task): { readonly held: HeldTask; readonly untilMs: number } | undefined;
 }
 
 /** Words of agents kept in memory; the oldest go first. */
 const WORDS_MAX = 100_000;
+
+/** Offers in a row that a session let lapse before its stream counts as dead. */
+const LAPSES_MAX = 2;
 
 interface Words {
   readonly held: HeldTask;
@@ -42,6 +49,8 @@ interface Words {
 
 export function createBeats(store: Store): Beats {
   const words = new Map<string, Words>();
+  /** Offers that lapsed in a row, by session; a session that never lets one lapse is not here. */
+  const lapses = new Map<string, number>();
   const session = gatherer((leases: readonly SessionLease[]) => store.beat(leases));
   const timers = gatherer((items: readonly { key: string; dueAtMs: number }[]) =>
     store.extend(items),
@@ -92,9 +101,12 @@ export function createBeats(store: Store): Beats {
         else return renew(ns, task, item);
         return false;
       });
-      const stalled = (await Promise.all(renewals)).some(Boolean);
+      const isStill = (await Promise.all(renewals)).some(Boolean);
+      const isDeaf = (lapses.get(open.sessionId) ?? 0) >= LAPSES_MAX;
+      if (isDeaf) directives.push({ type: "reopen_stream" });
       if (!(await current)) return undefined;
-      return { leaseUntilMs: store.nowMs() + open.leaseMs, directives, stalled };
+      const leaseUntilMs = store.nowMs() + open.leaseMs;
+      return { leaseUntilMs, directives, stalled: isStill || isDeaf };
     },
 
     isStill(task) {
@@ -104,6 +116,8 @@ export function createBeats(store: Store): Beats {
       return store.nowMs() - said.movedAtMs >= heartbeatMs;
     },
 
+    offerLapsed: (sessionId) => void lapses.set(sessionId, (lapses.get(sessionId) ?? 0) + 1),
+    offersArrive: (sessionId) => void lapses.delete(sessionId),
     last,
   };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isRefused, Refused } from "../core/errors.ts";
-import type { Commit, Reply, Store } from "../store/store.ts";
+import type { Commit, Committed, Reply, Store } from "../store/store.ts";
 import type { Answer, Caller, RequestKey } from "./caller.ts";
 import { jitter } from "./ids.ts";
 
@@ -29,11 +29,11 @@ export interface Changes {
   mutate<T>(caller: Caller, lock: string, decide: () => Promise<Change<T>>): Promise<Answer<T>>;
 }
 
-/** `onCommit` hears of every commit that was carried out. */
+/** `onCommit` hears of every commit, and whether the store had no room for it. */
 export function createChanges(
   store: Store,
   replyTtlMs: number,
-  onCommit: (commit: Commit) => void,
+  onCommit: (commit: Commit, outcome: "done" | "full") => void,
 ): Changes {
   const tails = new Map<string, Promise<unknown>>();
 
@@ -61,11 +61,19 @@ export function createChanges(
   }
 
   async function write<T>({ commit, result }: Change<T>): Promise<T> {
-    if (commit !== undefined) {
-      await store.commit(commit);
-      onCommit(commit);
-    }
+    if (commit !== undefined) await carryOut(commit);
     return result;
+  }
+
+  async function carryOut(commit: Commit): Promise<Committed> {
+    try {
+      const committed = await store.commit(commit);
+      onCommit(commit, "done");
+      return committed;
+    } catch (error) {
+      if (isRefused(error, "store_full")) onCommit(commit, "full");
+      throw error;
+    }
   }
 
   /** The stored answer, if the request was carried out before. */
@@ -83,9 +91,8 @@ export function createChanges(
     if (done !== undefined) return done;
     const { commit = {}, result } = await decide();
     const reply = { ns, key, requestHash: hash, body: JSON.stringify(result), ttlMs: replyTtlMs };
-    const { replayed } = await store.commit({ ...commit, reply });
+    const { replayed } = await carryOut({ ...commit, reply });
     if (replayed !== undefined) return { result: replay<T>(replayed, request), replayed: true };
-    onCommit(commit);
     return { result, replayed: false };
   }
 

@@ -85,6 +85,9 @@ async function leaseOver(
     jitter: jitter(),
   } as const;
   await moveTask(deps, item, timer, command);
+  if (task?.state === "assigned" && task.lease !== undefined) {
+    beats.offerLapsed(task.lease.sessionId);
+  }
 }
 
 async function moveTask(

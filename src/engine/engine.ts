@@ -37,6 +37,8 @@ export interface Engine {
   readonly logs: Logs;
   readonly journals: Journals;
   readonly limits: Limits;
+  /** `degraded`: the store has no room, so reads go on and writes are refused. */
+  health(): "ok" | "degraded";
   /** Starts what works by itself: the ticker and the hand-out. */
   start(): void;
   /** Stops it; nothing is lost, another process or the next start goes on. */
@@ -54,7 +56,11 @@ export interface EngineOptions {
 export function createEngine({ store, limits, logger, replicaId }: EngineOptions): Engine {
   const alarm = new Alarm();
   const lines = new Lines();
-  const changes = createChanges(store, limits.reply_ttl_ms, (commit) => alarm.hear(commit));
+  let isFull = false;
+  const changes = createChanges(store, limits.reply_ttl_ms, (commit, outcome) => {
+    isFull = outcome === "full";
+    if (!isFull) alarm.hear(commit);
+  });
   const beats = createBeats(store);
   const templates = createTemplates(store, changes, limits);
   const planOf = (ns: string, run: { templateId: string; templateVersion: string }) =>
@@ -73,8 +79,8 @@ export function createEngine({ store, limits, logger, replicaId }: EngineOptions
     ...createRunCommands({ store, changes, advance, templates, reads: runReads, limits }),
   };
   const tasks = {
-    report: createReports({ store, changes, advance }),
-    ...createWork({ store, changes, advance, agents, lines, limits }),
+    report: createReports({ store, changes, advance, beats }),
+    ...createWork({ store, changes, advance, agents, lines, beats, limits }),
   };
   const handle = createDueHandler({ store, changes, advance, beats, slotsMax });
   const stopping = new AbortController();
@@ -88,6 +94,7 @@ export function createEngine({ store, limits, logger, replicaId }: EngineOptions
     logs: createLogs(store, limits),
     journals: createJournals(store, limits),
     limits,
+    health: () => (isFull ? "degraded" : "ok"),
 
     start() {
       const { signal } = stopping;

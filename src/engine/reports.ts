@@ -5,6 +5,7 @@ import type { Task, TaskCommand } from "../core/task.ts";
 import { leaseTimerAtMs } from "../core/task-times.ts";
 import type { Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
+import type { Beats } from "./beats.ts";
 import type { Caller } from "./caller.ts";
 import type { Changes } from "./changes.ts";
 import { sha256 } from "./digest.ts";
@@ -17,10 +18,11 @@ export interface ReportDeps {
   readonly store: Store;
   readonly changes: Changes;
   readonly advance: Advance;
+  readonly beats: Beats;
 }
 
 /** Takes reports of agents about their tasks: one commit each, with all that follows from it. */
-export function createReports({ store, changes, advance }: ReportDeps): Tasks["report"] {
+export function createReports({ store, changes, advance, beats }: ReportDeps): Tasks["report"] {
   async function runOf(ns: string, taskId: string): Promise<string> {
     const [entity] = await store.load([taskKey(ns, taskId)]);
     if (entity === undefined) throw new Refused({ code: "not_found", what: "task", id: taskId });
@@ -42,6 +44,7 @@ export function createReports({ store, changes, advance }: ReportDeps): Tasks["r
       const output = report.report.type === "complete" ? report.report.output : undefined;
       const { disposition } = await advance.task(draft, taskId, toCommand(report), by, output);
       const after = draft.get<Task>(key) ?? before;
+      if (before.lease !== undefined) beats.offersArrive(before.lease.sessionId);
       return { ...draft.toChange(), result: toReceipt(after, disposition) };
     });
   };

@@ -74,14 +74,14 @@ async function takeDue(
 
 function watchPauses(store: Store, limits: Limits, signal: AbortSignal): Patience {
   let untilMs = store.nowMs() + limits.lease_ms;
-  let lastMs = store.nowMs();
+  // The process's own clock: a jump of the store's is no pause.
+  let lastMs = performance.now();
   const pulse = setInterval(() => {
-    const nowMs = store.nowMs();
-    const gapMs = nowMs - lastMs;
-    lastMs = nowMs;
+    const gapMs = performance.now() - lastMs;
+    lastMs += gapMs;
     if (gapMs > PAUSE_MS) {
       const graceMs = gapMs > limits.lease_ms / 2 ? limits.lease_ms : gapMs;
-      untilMs = Math.max(untilMs, nowMs + graceMs);
+      untilMs = Math.max(untilMs, store.nowMs() + graceMs);
     }
   }, PULSE_MS);
   signal.addEventListener("abort", () => clearInterval(pulse), { once: true });

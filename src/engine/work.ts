@@ -4,6 +4,7 @@ import type { Task } from "../core/task.ts";
 import type { Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
 import type { Agents } from "./agents.ts";
+import type { Beats } from "./beats.ts";
 import { type Caller, refuseOther, system } from "./caller.ts";
 import type { Changes } from "./changes.ts";
 import { toAssignment } from "./dispatch.ts";
@@ -22,6 +23,7 @@ export interface WorkDeps {
   readonly advance: Advance;
   readonly agents: Pick<Agents, "session" | "beat">;
   readonly lines: Lines;
+  readonly beats: Beats;
   readonly limits: Limits;
 }
 
@@ -108,7 +110,7 @@ async function isIdle(line: Line, idleMs: number, signal: AbortSignal): Promise<
 }
 
 async function openLine(
-  { store, agents, lines }: WorkDeps,
+  { store, agents, lines, beats }: WorkDeps,
   caller: Caller,
   { sessionId, epoch, autoAck }: WorkOptions,
   kind: "poll" | "stream",
@@ -128,7 +130,10 @@ async function openLine(
     kind,
     window: window ?? agent.spec.slots,
   };
-  if (kind === "stream") replaceStreams(lines, ns, agent.agentId);
+  if (kind === "stream") {
+    beats.offersArrive(sessionId);
+    replaceStreams(lines, ns, agent.agentId);
+  }
   const { line, fresh } = lines.open(options, store.nowMs());
   try {
     const query = {

@@ -143,7 +143,6 @@ describe("parse", () => {
     ["priority == -'a'", 13],
     ["time > now * duration('1s')", 12],
     ["time > 5 + duration('1s')", 10],
-    ["a\n&& b", 1, undefined],
     ["size(run_id)", 1],
     ["time > now + 1", 12],
     ["time > timestamp(now)", 8],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { kindExpressions } from "../../src/core/blocks/kind.ts";
 import { limitsWith } from "../../src/core/limits.ts";
 import { lookup } from "../../src/core/lookup.ts";
 import { nearest } from "../../src/core/nearest.ts";
@@ -235,9 +236,76 @@ describe("templates that came as messages", () => {
     expect(codes(template({ steps, output: { x: "nothing" } }))).toHaveLength(100);
     const output = Object.fromEntries(steps.map(({ id }) => [id, "nothing"]));
     expect(codes(template({ steps: [set("a", "1")], output }))).toHaveLength(100);
+    const values = Object.fromEntries(steps.map(({ id }) => [id, "nothing"]));
+    expect(codes(template({ steps: [{ id: "a", kind: { type: "set", values } }] }))).toHaveLength(
+      100,
+    );
     const vars = { x: Array<string>(200).fill("\0") };
     expect(codes(template({ steps: [set("a", "1")] }, { vars }))).toHaveLength(100);
   });
+});
+
+test("findings say what was probably meant, and where in the expression it stands", () => {
+  const main: Block = {
+    mode: "graph",
+    steps: [
+      set("plan", "siz(inptu)"),
+      set("b", "1 + steps.plam.output", { needs: ["plann"] }),
+      set("d", "steps.quite_another.output"),
+    ],
+  };
+  const { diagnostics } = checkTemplate(template(main), LIMITS);
+  expect(diagnostics.map(({ message: _, error: __, ...rest }) => rest)).toEqual([
+    {
+      code: "EXPRESSION_FUNCTION",
+      pointer: "/main/steps/0/set/values/v",
+      range: { start: 0, end: 3 },
+      suggestion: "size",
+    },
+    {
+      code: "NAME_UNKNOWN",
+      pointer: "/main/steps/0/set/values/v",
+      range: { start: 4, end: 9 },
+      suggestion: "input",
+    },
+    { code: "REFERENCE_UNKNOWN", pointer: "/main/steps/1/needs/0", suggestion: "plan" },
+    {
+      code: "REFERENCE_UNKNOWN",
+      pointer: "/main/steps/1/set/values/v",
+      range: { start: 4, end: 21 },
+      suggestion: "plan",
+    },
+    {
+      code: "REFERENCE_UNKNOWN",
+      pointer: "/main/steps/2/set/values/v",
+      range: { start: 0, end: 26 },
+    },
+  ]);
+});
+
+test("a circle is told step by step, and a bystander is not part of it", () => {
+  const main: Block = {
+    mode: "graph",
+    steps: [
+      set("x", "1", { needs: ["a"] }),
+      set("a", "1", { needs: ["b"] }),
+      set("b", "steps.c.output"),
+      set("c", "1", { needs: ["a", "x"] }),
+    ],
+  };
+  expect(checkTemplate(template(main), LIMITS).diagnostics).toMatchObject([
+    {
+      code: "CYCLE",
+      pointer: "/main/steps/1",
+      message: expect.stringContaining("a -> b -> c -> a"),
+    },
+  ]);
+});
+
+test("a kind of step that the types do not have is a bug", () => {
+  const kind = { type: "dance" } as unknown as StepKind;
+  expect(() => checkTemplate(template({ steps: [{ id: "a", kind }] }), LIMITS)).toThrow("dance");
+  expect(() => kindExpressions(kind, "")).toThrow("dance");
 });
 
 test("the nearest word is a slip away, not another word", () => {
