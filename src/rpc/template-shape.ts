@@ -68,7 +68,7 @@ export function shapeTemplate(
 }
 
 /** The name of a field in pointers: its own, or the one the contract gives it for people. */
-export function pointerName(field: DescField): string {
+function pointerName(field: DescField): string {
   const derived = field.name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
   return field.jsonName === derived ? field.name : field.jsonName;
 }
@@ -79,32 +79,58 @@ function shapeMessage(desc: DescMessage, node: TextNode, at: At, walk: Walk): Sh
   if (desc.typeName === ValueSchema.typeName) return plainJson(node, at, walk);
   if (node.type !== "map") return refuseType("a map", node, at, walk);
   if (desc.typeName === StructSchema.typeName) return plainJson(node, at, walk);
+  return shapeFields(desc, node.entries, at, walk);
+}
+
+function shapeFields(
+  desc: DescMessage,
+  entries: readonly TextEntry[],
+  at: At,
+  walk: Walk,
+): Record<string, JsonValue> {
   const shaped: Record<string, JsonValue> = {};
   const taken = new Map<string, string>();
   let misspelt = false;
-  for (const entry of node.entries) {
+  for (const entry of entries) {
     const field = fieldOf(desc, entry.key);
     if (field === undefined) {
       refuseKey(desc, entry, at, walk);
       misspelt = true;
-      continue;
+    } else if (!isUnsaid(field, entry.value)) {
+      const place = step(at, pointerName(field), entry.key);
+      if (!isTaken(taken, field, entry, place, walk)) {
+        const value = shapeField(field, entry.value, place, walk);
+        if (value !== undefined) shaped[field.name] = value;
+      }
     }
-    if (isNull(entry.value) && field.message?.typeName !== ValueSchema.typeName) continue;
-    const place = step(at, pointerName(field), entry.key);
-    const slot = field.oneof?.name ?? field.name;
-    const other = taken.get(slot);
-    if (other !== undefined) {
-      const message = `\`${entry.key}\` and \`${other}\` cannot stand together.`;
-      walk.report("FIELD_CONFLICT", message, place.written, entry);
-      continue;
-    }
-    taken.set(slot, entry.key);
-    const value = shapeField(field, entry.value, place, walk);
-    if (value !== undefined) shaped[field.name] = value;
   }
   const unsaid = desc.fields.filter(({ name }) => shaped[name] === undefined);
   walk.stepsLost ||= misspelt && unsaid.some(({ name }) => name === "steps" || name === "main");
   return shaped;
+}
+
+/** A null says nothing, except where any JSON value can stand. */
+function isUnsaid(field: DescField, value: TextNode): boolean {
+  return isNull(value) && field.message?.typeName !== ValueSchema.typeName;
+}
+
+/** Reports a field that excludes one that was said before. */
+function isTaken(
+  taken: Map<string, string>,
+  field: DescField,
+  entry: TextEntry,
+  place: At,
+  walk: Walk,
+): boolean {
+  const slot = field.oneof?.name ?? field.name;
+  const other = taken.get(slot);
+  if (other === undefined) {
+    taken.set(slot, entry.key);
+    return false;
+  }
+  const message = `\`${entry.key}\` and \`${other}\` cannot stand together.`;
+  walk.report("FIELD_CONFLICT", message, place.written, entry);
+  return true;
 }
 
 function fieldOf(desc: DescMessage, key: string): DescField | undefined {

@@ -68,7 +68,7 @@ parentPort?.on("message", (text: string) => parentPort?.postMessage(parseText(te
 parentPort?.postMessage("ready");
 
 /** Reads YAML 1.2 (core schema) or JSON. May take very long: that is why it runs in a worker. */
-export function parseText(text: string): ParsedText {
+function parseText(text: string): ParsedText {
   const problems: TextProblem[] = [];
   const report: Report = (code, message, pointer, { line, column }) => {
     if (problems.length >= MAX_PROBLEMS) return;
