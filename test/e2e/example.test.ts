@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { startServer } from "./server.ts";
+
+const LONGEST_MS = 60_000;
+const BLOCK = /<!-- (examples\/readme\/\S+) -->\n```\w+\n([\s\S]*?)```/g;
+
+test("the research report gets written through a crash, by agents in two languages", async () => {
+  const { code, text } = await run(process.execPath, ["examples/run.ts", "research-report"]);
+  expect([code, text]).toEqual([0, expect.any(String)]);
+  const inOrder = [
+    /server +serves on/,
+    /run +1 +RUNNING/,
+    /task .*plan: .*planner/,
+    /step .*plan: SUCCEEDED/,
+    /task .*background: .*researcher/,
+    /task .*draft: RETRY_WAIT/,
+    /server +is killed with SIGKILL/,
+    /server +is back/,
+    /task .*draft: .*attempt 2/,
+    /step .*draft: SUCCEEDED/,
+    /step .*review: SUCCEEDED/,
+    /step .*finish: SUCCEEDED/,
+    /run +\d+ +SUCCEEDED/,
+  ];
+  let at = 0;
+  for (const part of inOrder) {
+    const found = part.exec(text.slice(at));
+    expect([part, found?.index, text]).toEqual([part, expect.any(Number), text]);
+    at += found?.index ?? 0;
+  }
+  expect(text).toMatch(/watch +interrupted/);
+  expect(text).toMatch(/log +\S+: starts plan/);
+  expect(text.slice(at)).toContain("tea");
+}, 90_000);
+
+test("the blocks of the README are the files that are run here, and run as it says", async () => {
+  const blocks = [...readFileSync("README.md", "utf8").matchAll(BLOCK)];
+  const files = ["examples/readme/curl.sh", "examples/readme/watch.ts"];
+  expect(blocks.map(([, file]) => file)).toEqual(files);
+  for (const [, file = "", block] of blocks) expect(readFileSync(file, "utf8")).toBe(block);
+
+  const { url: URL } = await startServer();
+  const curl = await run("sh", ["-eu", "examples/readme/curl.sh"], { URL });
+  expect([curl.code, curl.text]).toEqual([0, expect.stringContaining("RUN_STATE_SUCCEEDED")]);
+  expect(curl.text.slice(curl.text.lastIndexOf("RUN_STATE_SUCCEEDED"))).toContain("Hello, Ada");
+
+  const watch = await run(process.execPath, ["examples/readme/watch.ts"], { URL });
+  expect(watch.code).toBe(0);
+  const lines = watch.text.trim().split("\n");
+  expect(lines.map((line) => Number(line.split(" ")[0]))).toEqual(lines.map((_, i) => i + 1));
+  expect(lines[0]).toMatch(/^1 run/);
+  expect(lines.at(-1)).toMatch(/ run/);
+  expect(lines).toContainEqual(expect.stringMatching(/ task greet$/));
+});
+
+/** Runs a command to its end, or to the end of our patience. */
+async function run(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+) {
+  const child = spawn(command, args, {
+    env: { PATH: process.env["PATH"], ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    signal: AbortSignal.timeout(LONGEST_MS),
+  });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk;
+    });
+  }
+  const [code] = await once(child, "close").catch((cause: unknown) => {
+    throw new Error(`${command} did not end:\n${text}`, { cause });
+  });
+  return { code: code as number | null, text };
+}
