@@ -12,6 +12,7 @@ import { Refused } from "../../core/errors.ts";
 import { toConnectError } from "../errors.ts";
 import type { Gate, Identity } from "../gate.ts";
 import type { Incoming } from "../wrap.ts";
+import { describeErrors } from "./describe-errors.ts";
 import type { HttpLimits } from "./limits.ts";
 import { addressOf, type Door, type NodeRequest, type NodeResponse, peerOf } from "./request.ts";
 import type { Route } from "./services.ts";
@@ -63,6 +64,9 @@ export function createConnectDoor(options: ConnectDoorOptions): Door {
     fallback: (req, res) => fallback(req, res as NodeResponse),
     routes(to) {
       for (const route of routes.values()) register(to, route);
+      for (const [i, handler] of to.handlers.entries()) {
+        to.handlers[i] = describeErrors(handler, limits.request_bytes);
+      }
       more(to);
     },
   });

@@ -1,3 +1,4 @@
+import { connect } from "node:http2";
 import { gzipSync } from "node:zlib";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import {
@@ -80,7 +81,27 @@ describe("what is wrong is named", () => {
   test("an unknown field", async () => {
     const answer = await post(`${LIFECYCLE}/GetAgent`, '{"agent": "x"}');
     expect(answer.status).toBe(400);
-    expect(await answer.text()).toContain("agent");
+    const { message, details } = (await answer.json()) as { message: string; details: unknown[] };
+    expect(message).toContain("agent");
+    expect(details).toMatchObject([{ debug: { reason: "ERROR_REASON_MALFORMED" } }]);
+  });
+
+  test("bytes that are no message, over gRPC", async () => {
+    const session = connect(rig.url);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": `${LIFECYCLE}/GetAgent`,
+      "content-type": "application/grpc+proto",
+      te: "trailers",
+    });
+    stream.end(Buffer.from([0, 0, 0, 0, 3, 0xff, 0xff, 0xff]));
+    const trailers = await new Promise<Record<string, unknown>>((resolve) => {
+      stream.on("trailers", resolve);
+      stream.resume();
+    });
+    session.destroy();
+    expect(trailers["grpc-status"]).toBe("3");
+    expect(String(trailers["grpc-status-details-bin"])).not.toBe("undefined");
   });
 
   test("an unknown enum name", async () => {
