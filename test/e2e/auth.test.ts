@@ -84,7 +84,6 @@ test("an agent's key is for that agent, and for what agents do", async () => {
   const fail = { failure: { reason: "FORGED" } };
   const inItsName: readonly (readonly [string, () => Promise<unknown>])[] = [
     ["RegisterAgent", () => ada.lifecycle.registerAgent({ agentId: "bo", spec })],
-    ["UpdateAgent", () => ada.lifecycle.updateAgent({ agentId: "bo", spec, updateMask })],
     ["DeregisterAgent", () => ada.lifecycle.deregisterAgent({ agentId: "bo" })],
     ["OpenSession", () => ada.lifecycle.openSession({ agentId: "bo" })],
     ["CloseSession", () => ada.lifecycle.closeSession(session)],
@@ -120,6 +119,7 @@ test("an agent's key is for that agent, and for what agents do", async () => {
   expect(rejections[0]?.error?.detail?.reason).toBe(ErrorReason.IDENTITY_MISMATCH);
   for (const ask of [
     () => ada.workflow.publishTemplate({ source: { source: { case: "text", value: TEMPLATE } } }),
+    () => ada.lifecycle.updateAgent({ agentId: "bo", spec, updateMask }),
     () => ada.logging.searchLogs({}),
     () => ada.workflow.controlRuns({ action: { case: "cancel", value: {} }, target: {} }),
   ]) {
