@@ -120,7 +120,7 @@ test("an agent's key is for that agent, and for what agents do", async () => {
   for (const ask of [
     () => ada.workflow.publishTemplate({ source: { source: { case: "text", value: TEMPLATE } } }),
     () => ada.lifecycle.updateAgent({ agentId: "bo", spec, updateMask }),
-    () => ada.logging.searchLogs({}),
+    () => ada.workflow.getTemplate({ templateId: "t" }),
     () => ada.workflow.controlRuns({ action: { case: "cancel", value: {} }, target: {} }),
   ]) {
     expect(await reasonOf(ask())).toBe("SCOPE_MISSING");
