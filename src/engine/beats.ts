@@ -28,7 +28,7 @@ export interface Beats {
   isStill(task: Task): boolean;
   /** An offer to a session lapsed without an acknowledgement. */
   offerLapsed(sessionId: string): void;
-  /** A session gave a sign that offers reach it: an acknowledgement, a report, a new stream. */
+  /** A session gave a sign that offers reach it: an acknowledgement, a report, a new line. */
   offersArrive(sessionId: string): void;
   /** The agent's last words about its present attempt, and where they moved its lease. */
   last(task: Task): { readonly held: HeldTask; readonly untilMs: number } | undefined;

@@ -42,12 +42,13 @@ export interface DispatchDeps {
  */
 export async function dispatch(deps: DispatchDeps, signal: AbortSignal): Promise<void> {
   const { store, lines, logger } = deps;
+  const stopped = aborted(signal);
   while (!signal.aborted) {
     const rung = lines.rung; // Taken before looking: a line that opens now is not missed.
     const wanting = lines.wanting();
     const wants = wantsOf(wanting);
     if (wants.length === 0) {
-      await Promise.race([rung, aborted(signal)]);
+      await Promise.race([rung, stopped]);
       continue;
     }
     try {

@@ -101,7 +101,7 @@ export function createEngine({ store, limits, logger, replicaId }: EngineOptions
       const deps = { store, changes, advance, lines, alarm, limits, logger, replicaId };
       working = Promise.allSettled([
         dispatch(deps, signal),
-        watchLeases(store, lines, signal),
+        watchLeases(store, lines, logger, signal),
         tick({ store, limits, logger, replicaId, alarm, handle }, signal),
         retain(store, limits, logger, signal),
       ]);

@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+import type { Logger } from "pino";
 import type { RunEntryBody, TaskChange } from "../core/run.ts";
 import { isHeld } from "../core/task-states.ts";
 import type { Entry, Store } from "../store/store.ts";
@@ -7,17 +9,39 @@ import type { Lines } from "./lines.ts";
 
 const PAGE = 256;
 const IDLE_MS = 60_000;
+const AGAIN_MS = 500;
 
 /**
  * Keeps the open lines of this process true to the journal of runs, until
  * `signal` aborts: slots are taken and freed, and cancellations are said, by
- * whichever process made them. One reader for all lines.
+ * whichever process made them. One reader for all lines; after an error it goes
+ * on where it was, so no end of a lease is missed.
  */
-export async function watchLeases(store: Store, lines: Lines, signal: AbortSignal): Promise<void> {
-  const after = await store.head("runs");
-  for await (const page of follow(store, "runs", { after, limit: PAGE, idleMs: IDLE_MS, signal })) {
-    if (page.type === "entries" && !lines.empty)
-      for (const entry of page.entries) hear(lines, entry);
+export async function watchLeases(
+  store: Store,
+  lines: Lines,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  let after = await store.head("runs");
+  while (!signal.aborted) {
+    try {
+      for await (const page of follow(store, "runs", {
+        after,
+        limit: PAGE,
+        idleMs: IDLE_MS,
+        signal,
+      })) {
+        if (page.type === "entries" && !lines.empty) {
+          for (const entry of page.entries) hear(lines, entry);
+        }
+        after = page.through;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.error({ err: error }, "following the leases failed, trying again");
+      await setTimeout(AGAIN_MS);
+    }
   }
 }
 

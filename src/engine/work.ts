@@ -130,10 +130,9 @@ async function openLine(
     kind,
     window: window ?? agent.spec.slots,
   };
-  if (kind === "stream") {
-    beats.offersArrive(sessionId);
-    replaceStreams(lines, ns, agent.agentId);
-  }
+  // Whoever opens a line listens: offers that lapsed before count no more.
+  beats.offersArrive(sessionId);
+  if (kind === "stream") replaceStreams(lines, ns, agent.agentId);
   const { line, fresh } = lines.open(options, store.nowMs());
   try {
     const query = {

@@ -86,8 +86,20 @@ test("a task without progress fails its attempt, and its agent is stalled", asyn
 test("two offers that lapse in a row while beats arrive: the stream is to be opened again", async () => {
   const agent = await rig.agent("a", { slots: 5 });
   await rig.run([workStep("s", { retry: { initialDelayMs: 1, maxDelayMs: 1 } })]);
+  const options = { sessionId: agent.sessionId, epoch: agent.epoch, autoAck: false };
+  const open = async () => {
+    const { events } = await rig.engine.tasks.work(
+      { ns: NS, actor: "agent:a" },
+      options,
+      AbortSignal.timeout(8_000),
+    );
+    return events[Symbol.asyncIterator]();
+  };
+  const stream = await open();
   for (let n = 0; n < 2; n++) {
-    await agent.take();
+    expect(await nextEvent(stream)).toMatchObject({ type: "assignments" });
+    const pulling = n === 0 ? undefined : stream.next(); // It listens, but says nothing.
+    pulling?.catch(() => undefined);
     rig.advance(1_100);
     await until(
       async () =>
