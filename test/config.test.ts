@@ -6,6 +6,7 @@ import { ConfigError, loadCertificate, readConfig } from "../src/config.ts";
 import { allSettings, limitSetting, variableOf } from "../src/config-table.ts";
 import { parseLimit, printLimit } from "../src/config-values.ts";
 import { LIMITS, type Limit, limitsWith } from "../src/core/limits.ts";
+import { HTTP_LIMITS } from "../src/rpc/http/limits.ts";
 
 const CERT = "test/fixtures/tls-cert.pem";
 const KEY = "test/fixtures/tls-key.pem";
@@ -27,6 +28,9 @@ describe("what is read", () => {
       reflection: true,
       logLevel: "info",
       limits: limitsWith(),
+      httpLimits: Object.fromEntries(
+        Object.entries<Limit>(HTTP_LIMITS).map(([name, { value }]) => [name, value]),
+      ),
       warnings: [],
     });
   });
@@ -73,7 +77,7 @@ describe("what is read", () => {
 
   test("every limit has a setting, and its default reads as its value", () => {
     const settings = allSettings();
-    for (const [name, { value, unit }] of Object.entries<Limit>(LIMITS)) {
+    for (const [name, { value, unit }] of Object.entries<Limit>({ ...LIMITS, ...HTTP_LIMITS })) {
       const text = settings.get(limitSetting(name))?.default ?? "";
       expect(parseLimit(text, unit), name).toBe(value);
       expect(() => readConfig({}, { [variableOf(limitSetting(name))]: "0" })).toThrow(ConfigError);

@@ -4,7 +4,7 @@ import type { RunEntryBody, TaskChange } from "../core/run.ts";
 import { isHeld } from "../core/task-states.ts";
 import type { Entry, Store } from "../store/store.ts";
 import type { Directive } from "./agents.ts";
-import { follow } from "./follow.ts";
+import { follow, type Page } from "./follow.ts";
 import type { Lines } from "./lines.ts";
 
 const PAGE = 256;
@@ -32,9 +32,7 @@ export async function watchLeases(
         idleMs: IDLE_MS,
         signal,
       })) {
-        if (page.type === "entries" && !lines.empty) {
-          for (const entry of page.entries) hear(lines, entry);
-        }
+        hearPage(lines, page);
         after = page.through;
       }
     } catch (error) {
@@ -43,6 +41,11 @@ export async function watchLeases(
       await setTimeout(AGAIN_MS);
     }
   }
+}
+
+function hearPage(lines: Lines, page: Page): void {
+  if (page.type !== "entries" || lines.empty) return;
+  for (const entry of page.entries) hear(lines, entry);
 }
 
 function hear(lines: Lines, { ns, body, atMs }: Entry): void {

@@ -110,15 +110,10 @@ test("two offers that lapse in a row while beats arrive: the stream is to be ope
   const { directives } = await agent.beat();
   expect(directives).toEqual([{ type: "reopen_stream" }]);
   expect(await livenessOf("a")).toBe("stalled");
-  const options = { sessionId: agent.sessionId, epoch: agent.epoch, autoAck: true };
-  const { events } = await rig.engine.tasks.work(
-    { ns: NS, actor: "agent:a" },
-    options,
-    AbortSignal.timeout(5_000),
-  );
+  const again = await open();
   await agent.beat();
   expect(await livenessOf("a")).toBe("live");
-  expect(await nextEvent(events[Symbol.asyncIterator]())).toMatchObject({ type: "assignments" });
+  expect(await nextEvent(again)).toMatchObject({ type: "assignments" });
 });
 
 test("after a start nobody is judged for one lease", async () => {
