@@ -154,13 +154,14 @@ async function killAgain(server: Server, { handOuts, open }: Ledger): Promise<nu
 }
 
 async function everyAgentWorked({ completions }: Ledger, since: number): Promise<void> {
-  await until(() => new Set(completions.slice(since).map(({ agentId }) => agentId)).size === 4);
+  const working = () => new Set(completions.slice(since).map(({ agentId }) => agentId));
+  await until(() => working().size === 4, working);
 }
 
-async function until(holds: () => boolean): Promise<void> {
+async function until(holds: () => boolean, seen: () => unknown = () => ""): Promise<void> {
   const endMs = performance.now() + END_MS;
   while (!holds()) {
-    if (performance.now() > endMs) throw new Error(`waited in vain: ${holds}`);
+    if (performance.now() > endMs) throw new Error(`waited in vain: ${holds}`, { cause: seen() });
     await delay(1);
   }
 }
