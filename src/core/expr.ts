@@ -3,7 +3,9 @@ import { strings } from "@bufbuild/cel/ext";
 import { type Expr, type Parsed, parse } from "./expr/ast.ts";
 import { ExpressionError, type ExpressionFinding, type Range } from "./expr/error.ts";
 import { guard, SOURCE_MAX } from "./expr/guards.ts";
+import { JOIN_LISTS } from "./expr/lists.ts";
 import { measure } from "./expr/measure.ts";
+import { metered, startWork } from "./expr/meter.ts";
 import { type Reads, readsOf, type StepRead } from "./expr/reads.ts";
 import { toCel, toJson } from "./expr/values.ts";
 import type { Json } from "./json.ts";
@@ -40,9 +42,8 @@ const MIXED = (
   celFunc(name, [INT, DOUBLE], DOUBLE, (a, b) => calculate(Number(a), b)),
 ]);
 
-const ENV = celEnv({
-  funcs: [...strings, ...MIXED, celFunc("_%_", [DOUBLE, DOUBLE], DOUBLE, (a, b) => a % b)],
-});
+const REMAINDER = celFunc("_%_", [DOUBLE, DOUBLE], DOUBLE, (a, b) => a % b);
+const ENV = metered(celEnv({ funcs: [...strings, ...MIXED, REMAINDER, JOIN_LISTS] }));
 
 interface Plan {
   readonly parsed: Parsed;
@@ -88,16 +89,23 @@ export function parseExpression(source: string): {
 export function evaluate(source: string, values: Values): Json {
   const { parsed, run } = planOf(source);
   measure(parsed, values);
+  startWork();
   const result = run(toCel(values));
-  if (isCelError(result)) throw new ExpressionError(result.message);
+  if (isCelError(result)) throw new ExpressionError(result.message, placeOf(parsed, result.exprId));
   const json = toJson(result as Parameters<typeof toJson>[0]);
-  const bytes = new TextEncoder().encode(JSON.stringify(json)).length;
-  if (bytes > RESULT_MAX_BYTES) {
-    throw new ExpressionError(
-      `the result has ${bytes} bytes; at most ${RESULT_MAX_BYTES} are allowed`,
-    );
-  }
+  refuseLong(JSON.stringify(json));
   return json;
+}
+
+function placeOf({ rangeOf }: Parsed, id: bigint | undefined): Range | undefined {
+  return id === undefined ? undefined : rangeOf({ id });
+}
+
+function refuseLong(result: string): void {
+  const bytes = new TextEncoder().encode(result).length;
+  if (bytes <= RESULT_MAX_BYTES) return;
+  const message = `the result has ${bytes} bytes; at most ${RESULT_MAX_BYTES} are allowed`;
+  throw new ExpressionError(message);
 }
 
 /** @throws {ExpressionError} also for a result that is no bool. */
@@ -113,13 +121,15 @@ export function evaluateBool(source: string, values: Values): boolean {
 export function interpolate(text: string, values: Values): string {
   const parts = partsOf(text);
   if ("code" in parts) throw errorOf(parts);
-  return parts
+  const whole = parts
     .map((part) => {
       if (typeof part === "string") return part;
       const value = evaluate(part.source, values);
       return typeof value === "string" ? value : JSON.stringify(value);
     })
     .join("");
+  refuseLong(whole);
+  return whole;
 }
 
 /** Checks the expressions of a text; ranges are in the text. Never throws. */
@@ -204,8 +214,8 @@ function tooLong({ length }: string): ExpressionFinding {
   return { code: "EXPRESSION_LENGTH", message, range: { start: 0, end: length } };
 }
 
-function errorOf({ message, range }: ExpressionFinding): ExpressionError {
-  return new ExpressionError(message, range);
+function errorOf({ message, range, suggestion }: ExpressionFinding): ExpressionError {
+  return new ExpressionError(message, range, suggestion);
 }
 
 function brokenBy(finding: ExpressionFinding): CheckedExpression {

@@ -52,7 +52,7 @@ export function parseFilter(text: string, fields: FieldTable, nowMs: number): Fi
     return filter;
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    throw invalid(error.message, error.range);
+    throw invalid(error.message, error.range, error.suggestion);
   }
 }
 

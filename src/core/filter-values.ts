@@ -96,19 +96,23 @@ function textOf(expr: Expr | undefined): string | undefined {
 }
 
 function instantOf(text: string | undefined): Instant | undefined {
-  const atMs = text === undefined ? Number.NaN : Date.parse(text);
-  return Number.isNaN(atMs) ? undefined : { atMs };
+  const time = computedBy("timestamp", text);
+  return time === undefined ? undefined : { atMs: Date.parse(time) };
 }
 
 function durationOf(expr: Expr | undefined): number | undefined {
   if (expr?.exprKind.case !== "callExpr" || expr.exprKind.value.function !== "duration")
     return undefined;
-  const text = textOf(expr.exprKind.value.args[0]);
+  const seconds = computedBy("duration", textOf(expr.exprKind.value.args[0]));
+  return seconds === undefined ? undefined : Number.parseFloat(seconds) * 1_000;
+}
+
+/** What an expression makes of the text, so that filters read times as expressions do. */
+function computedBy(name: "timestamp" | "duration", text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   try {
-    const seconds = evaluate(`duration(${JSON.stringify(text)})`, {});
-    return Number.parseFloat(String(seconds)) * 1_000;
+    return String(evaluate(`${name}(${JSON.stringify(text)})`, {}));
   } catch {
-    return undefined; // It is no duration.
+    return undefined; // It is none.
   }
 }

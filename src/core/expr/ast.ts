@@ -5,7 +5,7 @@ import type { ExpressionFinding, Range } from "./error.ts";
 export interface Parsed {
   readonly expr: Expr;
   readonly source: string;
-  rangeOf(expr: Expr): Range;
+  rangeOf(expr: Pick<Expr, "id">): Range;
 }
 
 export type Expr = ReturnType<typeof parseCel>["expr"];
@@ -26,7 +26,7 @@ export function parse(source: string): Parsed | ExpressionFinding {
   try {
     const { expr, sourceInfo } = parseCel(source);
     const { positions } = sourceInfo as NonNullable<typeof sourceInfo>;
-    const rangeOf = ({ id }: Expr): Range => {
+    const rangeOf = ({ id }: Pick<Expr, "id">): Range => {
       const start = afterSpace(source, Number(positions[String(id)]));
       return { start, end: wordEnd(source, start) };
     };
@@ -70,6 +70,27 @@ export function pathOf({ exprKind }: Expr): readonly string[] | undefined {
   const { operand, field } = exprKind.value;
   const before = operand && pathOf(operand);
   return before && [...before, field];
+}
+
+/** A path whose parts can also be picked by a constant, as in `a['b-c'][0]`. */
+export function pickedPathOf(expr: Expr): readonly string[] | undefined {
+  const { exprKind } = expr;
+  if (exprKind.case === "selectExpr" && !exprKind.value.testOnly) {
+    const { operand, field } = exprKind.value;
+    const before = operand && pickedPathOf(operand);
+    return before && [...before, field];
+  }
+  if (exprKind.case !== "callExpr" || exprKind.value.function !== "_[_]") return pathOf(expr);
+  const [operand, index] = exprKind.value.args;
+  const before = operand && pickedPathOf(operand);
+  const key = index && keyOf(index);
+  return before && key !== undefined ? [...before, key] : undefined;
+}
+
+function keyOf({ exprKind }: Expr): string | undefined {
+  if (exprKind.case !== "constExpr") return undefined;
+  const { constantKind: key } = exprKind.value;
+  return key.case === "stringValue" || key.case === "int64Value" ? String(key.value) : undefined;
 }
 
 function present(expr: Expr | undefined): readonly Expr[] {

@@ -8,10 +8,12 @@ export interface Range {
 export class ExpressionError extends Error {
   override readonly name = "ExpressionError";
   readonly range: Range | undefined;
+  readonly suggestion: string | undefined;
 
-  constructor(message: string, range?: Range) {
+  constructor(message: string, range?: Range, suggestion?: string) {
     super(message);
     this.range = range;
+    this.suggestion = suggestion;
   }
 }
 

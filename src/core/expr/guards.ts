@@ -1,5 +1,12 @@
 import { nearest } from "../nearest.ts";
-import { type Comprehension, childrenOf, type Expr, loopOf, type Parsed, pathOf } from "./ast.ts";
+import {
+  type Comprehension,
+  childrenOf,
+  type Expr,
+  loopOf,
+  type Parsed,
+  pickedPathOf,
+} from "./ast.ts";
 import type { ExpressionFinding, Range } from "./error.ts";
 
 /** Characters of an expression. */
@@ -18,10 +25,20 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
   ...["size", "int", "uint", "double", "string", "bool", "duration", "timestamp", "dyn", "type"],
   ...["contains", "startsWith", "endsWith", "matches"],
   ...["lowerAscii", "upperAscii", "trim", "split", "join", "indexOf", "lastIndexOf"],
-  ...["substring", "charAt", "has", "all", "exists", "exists_one", "map", "filter"],
+  ...["substring", "charAt"],
   ...["getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear"],
   ...["getHours", "getMinutes", "getSeconds", "getMilliseconds"],
 ]);
+
+/** What is written like a function, and how. */
+const MACROS: Readonly<Record<string, string>> = {
+  has: "has(a.b)",
+  all: "list.all(x, x > 0)",
+  exists: "list.exists(x, x > 0)",
+  exists_one: "list.exists_one(x, x > 0)",
+  map: "list.map(x, x + 1)",
+  filter: "list.filter(x, x > 0)",
+};
 
 /** The first guard that each part of the expression breaks; none: it may run. */
 export function guard(parsed: Parsed): readonly ExpressionFinding[] {
@@ -75,8 +92,13 @@ type Call = Extract<Expr["exprKind"], { case: "callExpr" }>["value"];
 function brokenCall({ function: name, args }: Call, range: Range): readonly ExpressionFinding[] {
   if (name === "matches") return brokenPattern(args.at(-1), range);
   // Operators are written `_+_` and `@in` in the tree.
-  if (/[^A-Za-z0-9_]/.test(name) || /^_|_$/.test(name) || FUNCTIONS.has(name)) return [];
-  const suggestion = nearest(name, FUNCTIONS);
+  if (/[^A-Za-z0-9_]/.test(name) || FUNCTIONS.has(name)) return [];
+  // The parser has written out every macro that was called as it must be.
+  if (Object.hasOwn(MACROS, name)) {
+    const message = `${name} is called as in ${MACROS[name]}`;
+    return [{ code: "EXPRESSION_FUNCTION", message, range }];
+  }
+  const suggestion = nearest(name, [...FUNCTIONS, ...Object.keys(MACROS)]);
   return [
     {
       code: "EXPRESSION_FUNCTION",
@@ -119,7 +141,7 @@ function isMeasurable(range: Expr): boolean {
   if (exprKind.case === "callExpr" && exprKind.value.function === "_+_") {
     return exprKind.value.args.every(isMeasurable);
   }
-  return pathOf(range) !== undefined;
+  return pickedPathOf(range) !== undefined;
 }
 
 /** Whether a loop makes a list (map, filter) and its own range can be measured. */

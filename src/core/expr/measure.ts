@@ -1,5 +1,12 @@
 import type { Values } from "../template-types.ts";
-import { type Comprehension, childrenOf, type Expr, loopOf, type Parsed, pathOf } from "./ast.ts";
+import {
+  type Comprehension,
+  childrenOf,
+  type Expr,
+  loopOf,
+  type Parsed,
+  pickedPathOf,
+} from "./ast.ts";
 import { ExpressionError } from "./error.ts";
 
 const ITEMS_MAX = 1_000;
@@ -64,7 +71,7 @@ function rangeOf(range: Expr, scope: Scope): Measured {
       items: parts.flatMap(({ items }) => items),
     };
   }
-  const path = pathOf(range);
+  const path = pickedPathOf(range);
   if (path === undefined) {
     const parts = childrenOf(range);
     return { size: parts.length, items: parts.flatMap((part) => constantsOf(part, scope)) };
@@ -93,7 +100,7 @@ function madeBy({ exprKind }: Expr, scope: Scope): readonly unknown[] {
 
 function constantsOf(expr: Expr, scope: Scope): readonly unknown[] {
   if (expr.exprKind.case === "constExpr") return [undefined];
-  const path = pathOf(expr);
+  const path = pickedPathOf(expr);
   return path === undefined ? [COMPUTED] : resolve(path, scope);
 }
 
@@ -117,6 +124,7 @@ function resolve(path: readonly string[], scope: Scope): readonly unknown[] {
     (values, field) =>
       values.flatMap((value) => {
         if (value === COMPUTED) return [COMPUTED];
+        if (Array.isArray(value)) return value.slice(Number(field), Number(field) + 1) as unknown[];
         return isObject(value) && Object.hasOwn(value, field) ? [value[field]] : [];
       }),
     scope.get(root) ?? [],

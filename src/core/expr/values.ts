@@ -3,9 +3,9 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Json } from "../json.ts";
 import type { Values } from "../template-types.ts";
 import { ExpressionError } from "./error.ts";
+import { payPart } from "./meter.ts";
 
 const SAFE = 2n ** 53n;
-const NANOS_PER_MS = 1_000_000;
 
 /** Values as the library takes them: JSON numbers are doubles, dates timestamps. */
 export function toCel(values: Values): Record<string, CelInput> {
@@ -26,6 +26,7 @@ function inputOf(value: Json | Date): CelInput {
  * @throws {ExpressionError} for what JSON cannot say.
  */
 export function toJson(value: CelValue): Json {
+  payPart(value);
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number") return finite(value);
   if (typeof value === "bigint") return safe(value);
@@ -57,11 +58,24 @@ function timeOf(value: CelValue): string {
     message?: { seconds: bigint; nanos: number };
   };
   if (desc?.typeName === "google.protobuf.Timestamp" && message !== undefined) {
-    const ms = Number(message.seconds) * 1_000 + Math.floor(message.nanos / NANOS_PER_MS);
-    return new Date(ms).toISOString();
+    const second = new Date(Number(message.seconds) * 1_000)
+      .toISOString()
+      .slice(0, -".000Z".length);
+    return `${second}${fractionOf(message.nanos) || ".000"}Z`;
   }
   if (desc?.typeName === "google.protobuf.Duration" && message !== undefined) {
-    return `${Number(message.seconds) + message.nanos / 1e9}s`;
+    const sign = message.seconds < 0n || message.nanos < 0 ? "-" : "";
+    const seconds = String(message.seconds).replace("-", "");
+    return `${sign}${seconds}${fractionOf(Math.abs(message.nanos))}s`;
   }
   throw new ExpressionError("the result is neither JSON nor a time");
+}
+
+/** As ProtoJSON writes the part of a second: 0, 3, 6 or 9 digits. */
+function fractionOf(nanos: number): string {
+  return nanos === 0
+    ? ""
+    : `.${String(nanos)
+        .padStart(9, "0")
+        .replace(/(?:000)+$/, "")}`;
 }
