@@ -44,7 +44,7 @@ export async function tick(deps: TickerDeps, signal: AbortSignal): Promise<void>
       const swept = await store.due({ limit: SWEEP_MAX, expireLeases: judge });
       if (swept.moved === SWEEP_MAX) nextMs = store.nowMs();
       else nextMs = Math.min(nextMs, swept.nextDueMs ?? nextMs);
-      while ((await takeDue(deps, patience)) === CLAIM_MAX);
+      while ((await takeDue(deps, patience)) > 0); // Until nothing is ready.
     } catch (error) {
       if (signal.aborted) return;
       logger.error({ err: error }, "a sweep failed, trying again");
@@ -57,7 +57,7 @@ async function takeDue(
   { store, replicaId, handle, logger }: TickerDeps,
   patience: Patience,
 ): Promise<number> {
-  const queues = [TIMERS, SESSION_CHECKS].map((queue) => ({ queue, limit: CLAIM_MAX / 2 }));
+  const queues = [TIMERS, SESSION_CHECKS].map((queue) => ({ queue, limit: CLAIM_MAX }));
   const items = await store.claim(queues, replicaId, RESERVE_MS);
   await Promise.all(
     items.map(async (item) => {

@@ -289,3 +289,15 @@ test("an ended run is removed with all it owns after its retention", async () =>
   ).toEqual([]);
   expect(await refusal(rig.engine.runs.task(NS, task.taskId))).toBe("not_found");
 });
+
+test("many timers that are due at once are all taken by one sweep", async () => {
+  await using slow = await openEngine({ sweep_ms: 60_000 });
+  const runs = await Promise.all(
+    Array.from({ length: 250 }, () => slow.run([workStep("s")], undefined, { timeoutMs: 5_000 })),
+  );
+  slow.advance(5_100);
+  await slow.run([workStep("s")]); // Its timer wakes the ticker: the next sweep would be a minute away.
+  for (const runId of runs) {
+    await until(async () => (await slow.engine.runs.get(NS, runId)).run.state === "failed");
+  }
+});
