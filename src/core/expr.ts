@@ -88,13 +88,24 @@ export function parseExpression(source: string): {
  */
 export function evaluate(source: string, values: Values): Json {
   const { parsed, run } = planOf(source);
-  measure(parsed, values);
   startWork();
-  const result = run(toCel(values));
+  measure(parsed, values);
+  const result = withoutStacks(() => run(toCel(values)));
   if (isCelError(result)) throw new ExpressionError(result.message, placeOf(parsed, result.exprId));
   const json = toJson(result as Parameters<typeof toJson>[0]);
   refuseLong(JSON.stringify(json));
   return json;
+}
+
+/** The library makes an error of every failure, also of those that `||` absorbs: most of that is the stack. */
+function withoutStacks<T>(work: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 function placeOf({ rangeOf }: Parsed, id: bigint | undefined): Range | undefined {

@@ -37,6 +37,14 @@ describe("work is bounded where the library bounds none", () => {
     ["a long text taken apart", "input.hundred.all(x, input.text.split('').size() > 0)"],
     ["long texts joined", "input.thousand.map(x, input.text).join('')"],
     ["bytes that grow", chain("[b'aaaaaaaa']", "s + s + s + s", 15)],
+    [
+      "calls that fail and are absorbed",
+      `input.hundred.all(x, input.hundred.all(y, ${"x<'a'||".repeat(20)}true))`,
+    ],
+    [
+      "fields that are not there",
+      `input.hundred.all(x, input.hundred.all(y, ${"x.a||".repeat(50)}true))`,
+    ],
     ["a hard pattern", "input.text.matches('(a|b)*a(a|b){100}[^ab]')"],
     ["a large pattern", "input.hundred.all(x, 'a'.matches('(\\\\pL{30}){30}') || true)"],
   ])("%s", (_, source) => {
@@ -53,6 +61,7 @@ describe("work is bounded where the library bounds none", () => {
   test.each<[string, Json]>([
     ["[input.thousand.map(y, y)].all(l, input.thousand.all(x, x in l))", true],
     ["size(input.thousand.map(x, x + 1).filter(x, x > 500).map(x, [x]))", 500],
+    ["input.hundred.all(x, input.hundred.all(y, x == y || x < y || x > y || x + y < 200))", true],
     ["input.doc == input.same", true],
     ["input.map == input.map && !(input.map == input.doc)", true],
     ["input.map != {'k0': 0}", true],

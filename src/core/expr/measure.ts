@@ -8,6 +8,7 @@ import {
   pickedPathOf,
 } from "./ast.ts";
 import { ExpressionError } from "./error.ts";
+import { paySteps } from "./meter.ts";
 
 const ITEMS_MAX = 1_000;
 /** Steps of two loops, one inside the other. */
@@ -48,9 +49,15 @@ function measureIn(parsed: Parsed, expr: Expr, scope: Scope, outer: number): voi
     throw new ExpressionError(message, range);
   }
   const inner = new Map(scope).set(iterVar, items);
+  const steps = Math.max(1, size) * outer;
   for (const part of [loopCondition, loopStep]) {
-    measureIn(parsed, part, inner, Math.max(1, size) * outer);
+    paySteps(steps, partsOf(part));
+    measureIn(parsed, part, inner, steps);
   }
+}
+
+function partsOf(expr: Expr): number {
+  return childrenOf(expr).reduce((sum, child) => sum + partsOf(child), 1);
 }
 
 interface Measured {

@@ -1,4 +1,4 @@
-import { type celEnv, isCelList, isCelMap } from "@bufbuild/cel";
+import { type celEnv, isCelError, isCelList, isCelMap } from "@bufbuild/cel";
 import { ExpressionError } from "./error.ts";
 import { patternSize } from "./pattern.ts";
 
@@ -7,7 +7,10 @@ import { patternSize } from "./pattern.ts";
  * Counted, not timed, so that an expression fails everywhere or nowhere.
  */
 const WORK_MAX = 10_000_000;
+const PER_STEP_PART = 10;
 const PER_CALL = 20;
+/** A call that fails makes an error, which `||` may absorb. */
+const PER_FAILURE = 300;
 const PER_COMPARED = 30;
 const PER_SEARCHED = 8;
 const PER_JOINED = 1;
@@ -37,6 +40,11 @@ export function payPart(part: unknown): void {
   pay(PER_RESULT + charactersOf(part) * PER_CHARACTER);
 }
 
+/** Pays for the steps of a loop, whatever they call. @throws {ExpressionError} */
+export function paySteps(steps: number, parts: number): void {
+  pay(steps * parts * PER_STEP_PART);
+}
+
 type Env = ReturnType<typeof celEnv>;
 type Group = NonNullable<ReturnType<Env["funcs"]["find"]>>;
 
@@ -57,7 +65,9 @@ export function metered(env: Env): Env {
 function meteredGroup(name: string, group: Group): Group {
   const call: Group["call"] = (id, target, args) => {
     pay(PER_CALL + costOf(name, target === undefined ? args : [target, ...args]));
-    return group.call(id, target, args);
+    const result = group.call(id, target, args);
+    if (result === undefined || isCelError(result)) pay(PER_FAILURE);
+    return result;
   };
   return Object.create(group, { call: { value: call } }) as Group;
 }
