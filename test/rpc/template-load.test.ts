@@ -153,8 +153,8 @@ describe("bombs", () => {
     });
   });
 
-  test("10,000 steps are one finding", async () => {
-    const steps = Array.from({ length: 10_000 }, (_, i) => `{id: s${i}}`);
+  test("2,000 steps are one finding", async () => {
+    const steps = Array.from({ length: 2_000 }, (_, i) => `{id: s${i}}`);
     const { diagnostics } = await loadText(
       `template_id: t\nversion: 1.0.0\nmain: {steps: [${steps}]}`,
     );
