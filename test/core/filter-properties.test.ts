@@ -3,8 +3,10 @@ import { expect, test } from "vitest";
 import { isRefused } from "../../src/core/errors.ts";
 import type { FieldRef, Filter, FilterValue } from "../../src/core/filter.ts";
 import { matchesFilter } from "../../src/core/filter.ts";
-import { LOG_FIELDS, RUN_FIELDS } from "../../src/core/filter-fields.ts";
+import { LOG_FIELDS, RUN_FIELDS, TASK_FIELDS } from "../../src/core/filter-fields.ts";
 import { parseFilter } from "../../src/core/filter-parse.ts";
+import { taskReader } from "../../src/core/filter-records.ts";
+import { FLAKY, NOW_MS as MADE_MS, RUNNING } from "./task-samples.ts";
 
 const NOW_MS = Date.parse("2026-01-02T00:00:00Z");
 const FIELDS = { ...RUN_FIELDS, ...LOG_FIELDS, capabilities: { type: "names" } } as const;
@@ -154,6 +156,23 @@ test.each([
     if (!isRefused(error, "invalid_filter")) throw error;
     expect(error.refusal.diagnostics[0]?.suggestion).toBe(suggestion);
   }
+});
+
+test("every field of a task that can be asked for is read", () => {
+  const read = taskReader({ ...RUNNING, failure: FLAKY });
+  expect(
+    Object.fromEntries(Object.keys(TASK_FIELDS).map((name) => [name, read({ name })])),
+  ).toEqual({
+    task_id: "t1",
+    run_id: "r1",
+    step_path: "draft/simple",
+    state: "running",
+    capability: "write",
+    agent_id: "a",
+    attempt: 1,
+    "failure.reason": "FLAKY",
+    create_time: MADE_MS,
+  });
 });
 
 function countOf(of: Filter): number {
