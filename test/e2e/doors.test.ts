@@ -21,6 +21,7 @@ import { Feed } from "./feed.ts";
 import { startServer } from "./server.ts";
 import { expectEnded, expectOrdered, expectSame, readJournals } from "./validators.ts";
 
+const LONGEST_MS = 60_000;
 const TEMPLATE = `
 template_id: greeting
 version: 1.0.0
@@ -41,50 +42,54 @@ interface Held {
 describe.each(DOOR_NAMES)("%s", (name) => {
   const door = DOORS[name];
 
-  test("carries the whole journey, through a crash", async () => {
-    const server = await startServer();
-    const ops = clientOf(name, server);
-    const { version } = await ops.lifecycle.getServerInfo({});
-    expect(version).not.toBe("");
-    const watchers = startWatchers(ops);
+  test(
+    "carries the whole journey, through a crash",
+    async () => {
+      const server = await startServer();
+      const ops = clientOf(name, server);
+      const { version } = await ops.lifecycle.getServerInfo({});
+      expect(version).not.toBe("");
+      const watchers = startWatchers(ops);
 
-    const session = await register(ops);
-    await ops.workflow.publishTemplate({ source: { source: { case: "text", value: TEMPLATE } } });
-    await startRun(ops, "r1");
-    await complete(ops, await pollOne(ops, session), "Hello");
-    await log(ops, 1, "greeted");
-    await Promise.all([
-      watchers.runs.until((entries) => entries.some(({ stepPath }) => stepPath === "polish")),
-      watchers.agents.until((entries) => entries.length >= 3),
-      watchers.logs.until((entries) => entries.length === 1),
-    ]);
+      const session = await register(ops);
+      await ops.workflow.publishTemplate({ source: { source: { case: "text", value: TEMPLATE } } });
+      await startRun(ops, "r1");
+      await complete(ops, await pollOne(ops, session), "Hello");
+      await log(ops, 1, "greeted");
+      await Promise.all([
+        watchers.runs.until((entries) => entries.some(({ stepPath }) => stepPath === "polish")),
+        watchers.agents.until((entries) => entries.length >= 3),
+        watchers.logs.until((entries) => entries.length === 1),
+      ]);
 
-    await server.crash();
-    const second = door.streams ? await streamOne(ops, session) : await pollOne(ops, session);
-    expect(second).toMatchObject({ stepPath: "polish", runId: "r1" });
-    await complete(ops, second, "Hello, Ada");
-    if (door.talks) {
-      await startRun(ops, "r2");
-      await workThrough(ops, session);
-    }
-    await log(ops, 2, "polished");
-    const { run } = await ops.workflow.getRun({ runId: "r1", view: View.FULL });
-    expect(outputOf(run)).toEqual([RunState.SUCCEEDED, { text: "Hello, Ada" }]);
+      await server.crash();
+      const second = door.streams ? await streamOne(ops, session) : await pollOne(ops, session);
+      expect(second).toMatchObject({ stepPath: "polish", runId: "r1" });
+      await complete(ops, second, "Hello, Ada");
+      if (door.talks) {
+        await startRun(ops, "r2");
+        await workThrough(ops, session);
+      }
+      await log(ops, 2, "polished");
+      const { run } = await ops.workflow.getRun({ runId: "r1", view: View.FULL });
+      expect(outputOf(run)).toEqual([RunState.SUCCEEDED, { text: "Hello, Ada" }]);
 
-    const journals = await readJournals(ops);
-    expectOrdered(journals);
-    expectEnded(journals.runs);
-    await watchers.runs.until(({ length }) => length >= journals.runs.length);
-    await watchers.agents.until(({ length }) => length >= journals.agents.length);
-    await watchers.logs.until(({ length }) => length >= journals.logs.length);
-    for (const watcher of Object.values(watchers)) {
-      await watcher.leave();
-      expect(watcher.interruptions).toBeGreaterThan(0);
-    }
-    const { runs, agents, logs } = watchers;
-    expectSame({ runs: runs.entries, agents: agents.entries, logs: logs.entries }, journals);
-    expect(watchers.logs.entries.map(({ message }) => message)).toEqual(["greeted", "polished"]);
-  });
+      const journals = await readJournals(ops);
+      expectOrdered(journals);
+      expectEnded(journals.runs);
+      await watchers.runs.until(({ length }) => length >= journals.runs.length);
+      await watchers.agents.until(({ length }) => length >= journals.agents.length);
+      await watchers.logs.until(({ length }) => length >= journals.logs.length);
+      for (const watcher of Object.values(watchers)) {
+        await watcher.leave();
+        expect(watcher.interruptions).toBeGreaterThan(0);
+      }
+      const { runs, agents, logs } = watchers;
+      expectSame({ runs: runs.entries, agents: agents.entries, logs: logs.entries }, journals);
+      expect(watchers.logs.entries.map(({ message }) => message)).toEqual(["greeted", "polished"]);
+    },
+    LONGEST_MS,
+  );
 });
 
 function startWatchers({ workflow, lifecycle, logging }: OpsClient) {
@@ -192,6 +197,31 @@ function onlyOf(assignments: readonly TaskAssignment[]): TaskAssignment {
   if (task === undefined) throw new Error("no task");
   return task;
 }
+
+test(
+  "a server that is asked to stop leaves every door's streams a place to resume at",
+  async () => {
+    const server = await startServer();
+    const clients = DOOR_NAMES.map((name) => clientOf(name, server));
+    const [ops] = clients;
+    if (ops === undefined) throw new Error("no door");
+    const watchers = clients.map(({ lifecycle }) =>
+      collect((after, options) => lifecycle.watchAgents(startAfter(after), options)),
+    );
+    await register(ops);
+    for (const watcher of watchers) await watcher.until(({ length }) => length >= 3);
+    expect(await server.stop()).toBe(0);
+    await server.start();
+    await ops.lifecycle.reportState({ report: { agentId: "ada", state: AgentState.ACTIVE } });
+    const journals = await readJournals(ops);
+    for (const watcher of watchers) {
+      await watcher.until(({ length }) => length >= journals.agents.length);
+      expectSame({ agents: watcher.entries }, journals);
+      expect(watcher.interruptions).toBeGreaterThan(0);
+    }
+  },
+  LONGEST_MS,
+);
 
 test("health and reflection answer grpc-js", async () => {
   const { address } = await startServer();

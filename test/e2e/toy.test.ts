@@ -20,6 +20,7 @@ import { expectOrdered, type Journals, readJournals } from "./validators.ts";
 
 // What a toy has not: five things that only hold when the whole of it is durable.
 
+const LONGEST_MS = 60_000;
 const FOLLOW = "src/engine/follow.ts";
 /** Reads no entries: whether the oldest one is still there. */
 const FLOOR = "src/engine/journal-reads.ts";
@@ -168,58 +169,66 @@ describe("an answer that was lost with the server is given again, whoever asks h
   });
 });
 
-test("what waits when the server is killed still comes, and not before its time", async () => {
-  const server = await startServer(QUICK);
-  const ops = clientOf("gRPC", server);
-  for (const [id, rest] of [
-    ["retried", "retry: { initial_delay: 10ms }"],
-    ["queued", "timeouts: { queued: 4s }"],
-    ["attempted", "timeouts: { attempt: 4s }, retry: { max_attempts: 1 }"],
-    ["left", "retry: { initial_delay: 10ms }"],
-  ]) {
-    await publish(ops, `${id}`, `{ capability: ${id} }`, `${rest}`);
-  }
-  await publish(ops, "timed", "{ capability: nobody }", "priority: 5", "timeout: 4s");
-  for (const id of ["retried", "queued", "attempted", "left", "timed"]) {
-    await ops.workflow.startRun({ runId: id, templateId: id });
-  }
-  const [retrier, slow, leaver] = [
-    await open(ops, "retrier", "retried", "", ""),
-    await open(ops, "slow", "attempted", "", ""),
-    await open(ops, "leaver", "left", "", ""),
-  ];
-  const failed = await poll(ops, retrier, 10);
-  const failure = { reason: "LATER", retryAfter: durationFromMs(3_000) };
-  const { taskId = "", leaseEpoch = 0 } = failed ?? {};
-  await ops.task.failTask({ taskId, leaseEpoch, fail: { failure } });
-  const { task } = await ops.workflow.getTask({ taskId });
-  expect(task?.state).toBe(TaskState.RETRY_WAIT);
-  expect((await poll(ops, slow, 10))?.runId).toBe("attempted");
-  const left = await poll(ops, leaver, 10);
-  expect(left).toMatchObject({ runId: "left", leaseEpoch: 1 });
-  const { runs } = await ops.workflow.listRuns({ filter: "state == 'running'" });
-  expect(runs).toHaveLength(5);
-  await server.crash();
+test(
+  "what waits when the server is killed still comes, and not before its time",
+  async () => {
+    const server = await startServer(QUICK);
+    const ops = clientOf("gRPC", server);
+    for (const [id, rest] of [
+      ["retried", "retry: { initial_delay: 10ms }"],
+      ["queued", "timeouts: { queued: 4s }"],
+      ["attempted", "timeouts: { attempt: 4s }, retry: { max_attempts: 1 }"],
+      ["left", "retry: { initial_delay: 10ms }"],
+    ]) {
+      await publish(ops, `${id}`, `{ capability: ${id} }`, `${rest}`);
+    }
+    await publish(ops, "timed", "{ capability: nobody }", "priority: 5", "timeout: 4s");
+    for (const id of ["retried", "queued", "attempted", "left", "timed"]) {
+      await ops.workflow.startRun({ runId: id, templateId: id });
+    }
+    const [retrier, slow, leaver] = [
+      await open(ops, "retrier", "retried", "", ""),
+      await open(ops, "slow", "attempted", "", ""),
+      await open(ops, "leaver", "left", "", ""),
+    ];
+    const failed = await poll(ops, retrier, 10);
+    const failure = { reason: "LATER", retryAfter: durationFromMs(3_000) };
+    const { taskId = "", leaseEpoch = 0 } = failed ?? {};
+    await ops.task.failTask({ taskId, leaseEpoch, fail: { failure } });
+    const { task } = await ops.workflow.getTask({ taskId });
+    expect(task?.state).toBe(TaskState.RETRY_WAIT);
+    expect((await poll(ops, slow, 10))?.runId).toBe("attempted");
+    const left = await poll(ops, leaver, 10);
+    expect(left).toMatchObject({ runId: "left", leaseEpoch: 1 });
+    const { runs } = await ops.workflow.listRuns({ filter: "state == 'running'" });
+    expect(runs).toHaveLength(5);
+    await server.crash();
 
-  const again = await open(ops, "retrier", "retried", "", "");
-  expect(await poll(ops, again, 10)).toMatchObject({ runId: "retried", attempt: 2 });
-  const { task: handed } = await ops.workflow.getTask({ taskId });
-  expect(timeOf(handed?.startTime)).toBeGreaterThanOrEqual(timeOf(task?.nextAttemptTime));
-  // Nobody closes the session of the agent that left: its lease runs out.
-  const heir = await open(ops, "heir", "left", "", "");
-  const inherited = await poll(ops, heir, 20);
-  expect(inherited).toMatchObject({ runId: "left", attempt: 2, leaseEpoch: 2 });
-  await expectOneEnd(ops, left, inherited);
-  for (const [runId, reason] of [
-    ["queued", "TIMEOUT_QUEUED"],
-    ["attempted", "ATTEMPTS_EXHAUSTED"],
-    ["timed", "TIMEOUT_RUN"],
-  ] as const) {
-    const { run } = await ops.workflow.getRun({ runId, untilEnded: true, wait: { seconds: 20n } });
-    expect([runId, run?.state, run?.failure?.reason]).toEqual([runId, RunState.FAILED, reason]);
-  }
-  expectOrdered(await readJournals(ops));
-});
+    const again = await open(ops, "retrier", "retried", "", "");
+    expect(await poll(ops, again, 10)).toMatchObject({ runId: "retried", attempt: 2 });
+    const { task: handed } = await ops.workflow.getTask({ taskId });
+    expect(timeOf(handed?.startTime)).toBeGreaterThanOrEqual(timeOf(task?.nextAttemptTime));
+    // Nobody closes the session of the agent that left: its lease runs out.
+    const heir = await open(ops, "heir", "left", "", "");
+    const inherited = await poll(ops, heir, 20);
+    expect(inherited).toMatchObject({ runId: "left", attempt: 2, leaseEpoch: 2 });
+    await expectOneEnd(ops, left, inherited);
+    for (const [runId, reason] of [
+      ["queued", "TIMEOUT_QUEUED"],
+      ["attempted", "ATTEMPTS_EXHAUSTED"],
+      ["timed", "TIMEOUT_RUN"],
+    ] as const) {
+      const { run } = await ops.workflow.getRun({
+        runId,
+        untilEnded: true,
+        wait: { seconds: 20n },
+      });
+      expect([runId, run?.state, run?.failure?.reason]).toEqual([runId, RunState.FAILED, reason]);
+    }
+    expectOrdered(await readJournals(ops));
+  },
+  LONGEST_MS,
+);
 
 /** The report under the lease before is refused, whatever it says; that of the present one counts once. */
 async function expectOneEnd(
