@@ -1,6 +1,7 @@
 import { Refused, unreachable } from "./errors.ts";
 import { lookup } from "./lookup.ts";
 import type { Run, RunCommand, RunContext, RunDecision } from "./run.ts";
+import { stepOf } from "./run-fold.ts";
 import { createMoves, type Moves } from "./run-moves.ts";
 import { advance, endBlockOf, failStep, outOf } from "./run-steps.ts";
 import type { Plan } from "./template-plan.ts";
@@ -53,21 +54,21 @@ const NOTHING: RunDecision = { events: [], cancels: [] };
 
 function endTask(moves: Moves, run: Run, command: Command<"task_ended">): void {
   const { stepPath, taskId, state, output, failure, attempt, agentId } = command;
-  const step = run.steps[stepPath];
+  const step = stepOf(run, stepPath);
   const isCurrent = step?.state === "running" && step.taskId === taskId && step.fellBack !== true;
   if (run.endedAtMs !== undefined || !isCurrent) return;
   const facts = { attempt, ...(agentId !== undefined && { agentId }) };
-  if (run.state === "cancelling" || state === "cancelled") {
+  if (run.cancel !== undefined) {
     // After a cancellation no outcome counts: the task rules noted it as late.
     moves.end(stepPath, { to: "cancelled", ...facts });
-    if (run.state === "cancelling") finishCancel(moves);
+    finishCancel(moves, run.cancel.reason);
     return;
   }
   const plan = lookup(moves.plan.steps, stepPath);
   if (state === "succeeded") {
     moves.end(stepPath, { to: "succeeded", ...(output !== undefined && { output }), ...facts });
   } else {
-    failStep(moves, plan, failure ?? { reason: "UNKNOWN", message: "the task failed" }, facts);
+    failStep(moves, plan, failure ?? { reason: "UNKNOWN", message: `the task ${state}` }, facts);
   }
   advance(moves, endBlockOf(moves, plan));
 }
@@ -78,13 +79,12 @@ function cancel(moves: Moves, run: Run, { reason, graceMs }: Command<"cancel">):
   if (state === "cancelling") return;
   moves.record({ type: "cancelling", reason, graceMs });
   for (const { taskId } of moves.openTasks("")) moves.cancel({ taskId, graceMs, reason });
-  finishCancel(moves);
+  finishCancel(moves, reason);
 }
 
 /** A cancelled run ends once no task of it is open. */
-function finishCancel(moves: Moves): void {
+function finishCancel(moves: Moves, reason: string): void {
   if (moves.openTasks("").length > 0) return;
-  const { reason = "cancelled" } = moves.run.cancel ?? {};
   moves.cancelOpen("", reason);
   moves.record({ type: "cancelled", reason });
 }

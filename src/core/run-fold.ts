@@ -23,7 +23,7 @@ export function evolveRun(run: Run | undefined, event: RunEvent, nowMs: number):
       });
     case "step_fell_back": {
       const { stepPath, type: _, ...facts } = event;
-      const { startedAtMs = nowMs, ...step } = before.steps[stepPath] ?? {};
+      const { startedAtMs = nowMs, ...step } = stepOf(before, stepPath) ?? {};
       return withStep(before, stepPath, {
         ...step,
         ...facts,
@@ -36,7 +36,7 @@ export function evolveRun(run: Run | undefined, event: RunEvent, nowMs: number):
       return withStep(
         before,
         event.stepPath,
-        endedStep(before.steps[event.stepPath], event, nowMs),
+        endedStep(stepOf(before, event.stepPath), event, nowMs),
       );
     case "cancelling": {
       const { reason, graceMs } = event;
@@ -89,11 +89,17 @@ function endedStep(step: RunStep | undefined, event: StepEnded, nowMs: number): 
   };
 }
 
+/** A step as it is recorded: ids like `constructor` are names that every object answers to. */
+export function stepOf({ steps }: Run, stepPath: string): RunStep | undefined {
+  return Object.hasOwn(steps, stepPath) ? steps[stepPath] : undefined;
+}
+
 function withStep(run: Run, stepPath: string, step: RunStep): Run {
   return { ...run, steps: { ...run.steps, [stepPath]: step } };
 }
 
-function existing(run: Run | undefined): Run {
+/** A run that must have been started. */
+export function existing(run: Run | undefined): Run {
   if (run === undefined) throw new Error("an event of a run that was never started");
   return run;
 }

@@ -1,10 +1,9 @@
 import type { Json } from "./json.ts";
 import type { Run, RunContext, RunDecision, RunEvent, StepState } from "./run.ts";
-import { evolveRun } from "./run-fold.ts";
-import type { Reading } from "./run-values.ts";
-import { valuesOf } from "./run-values.ts";
+import { evolveRun, existing, stepOf } from "./run-fold.ts";
+import { type Reading, type RunValues, valuesOf } from "./run-values.ts";
 import type { Plan } from "./template-plan.ts";
-import type { Failure, Values } from "./template-types.ts";
+import type { Failure } from "./template-types.ts";
 
 /** How a step ends. */
 export interface End {
@@ -27,7 +26,7 @@ export interface Moves {
   stateOf(stepPath: string): StepState;
   /** Outputs of this decision included. */
   outputOf(stepPath: string): Json | undefined;
-  values(reading: Reading): Values;
+  values(reading: Reading): RunValues;
   /** Steps under a path prefix whose task is open. */
   openTasks(prefix: string): readonly { readonly stepPath: string; readonly taskId: string }[];
   /** Cancels the open steps under a path prefix, and their tasks at once. */
@@ -41,10 +40,7 @@ export function createMoves(plan: Plan, context: RunContext, before?: Run): Move
   const outputs = new Map<string, Json>();
   let run = before;
 
-  function present(): Run {
-    if (run === undefined) throw new Error("a move of a run that was never started");
-    return run;
-  }
+  const present = () => existing(run);
 
   const moves: Moves = {
     plan,
@@ -71,10 +67,10 @@ export function createMoves(plan: Plan, context: RunContext, before?: Run): Move
     },
 
     cancel: (task) => void cancels.push(task),
-    stateOf: (stepPath) => present().steps[stepPath]?.state ?? "pending",
+    stateOf: (stepPath) => stepOf(present(), stepPath)?.state ?? "pending",
     // Only what had succeeded before is recorded: nothing else is there to be read.
     outputOf: (stepPath) =>
-      before?.steps[stepPath]?.state === "succeeded"
+      before !== undefined && stepOf(before, stepPath)?.state === "succeeded"
         ? context.outputOf(stepPath)
         : outputs.get(stepPath),
     values: (reading) =>

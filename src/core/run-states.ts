@@ -2,7 +2,7 @@ import type { RunState, StepState } from "./run.ts";
 
 /** The whole state machine of a run: a state maps to the states that can follow. */
 export const RUN_MOVES: Readonly<Record<RunState, readonly RunState[]>> = {
-  running: ["cancelling", "succeeded", "failed", "cancelled"],
+  running: ["cancelling", "succeeded", "failed"],
   cancelling: ["failed", "cancelled"],
   succeeded: [],
   failed: [],

@@ -2,6 +2,7 @@ import { ExpressionError, evaluate, evaluateBool, interpolate } from "./expr.ts"
 import type { Json, JsonObject } from "./json.ts";
 import { lookup } from "./lookup.ts";
 import { refuseTooLarge, TooLarge } from "./payload-size.ts";
+import { stepOf } from "./run-fold.ts";
 import type { Moves } from "./run-moves.ts";
 import { newTaskOf } from "./run-tasks.ts";
 import type { Reading } from "./run-values.ts";
@@ -22,7 +23,7 @@ export function advance(moves: Moves, block: BlockPlan | undefined): void {
 /** The block that a step's end can move: its fallback if it fell back, else its own. */
 export function endBlockOf({ plan, run }: Moves, step: StepPlan): BlockPlan | undefined {
   if (run.endedAtMs !== undefined) return undefined;
-  const state = run.steps[step.path];
+  const state = stepOf(run, step.path);
   if (state?.fellBack && state.state === "running" && step.fallback !== undefined) {
     return lookup(plan.blocks, step.fallback);
   }
@@ -36,7 +37,7 @@ function nextOpen(
 ): BlockPlan | undefined {
   if (block?.owner === undefined) return block;
   const owner = lookup(at.plan.steps, block.owner);
-  if (at.run.steps[owner.path]?.state === "running") return block;
+  if (stepOf(at.run, owner.path)?.state === "running") return block;
   return nextOpen(at.plan.blocks.get(owner.block), at);
 }
 
@@ -109,7 +110,7 @@ export function failStep(
   facts: { readonly attempt?: number; readonly agentId?: string } = {},
 ): void {
   const placed = { ...failure, pointer: failure.pointer ?? step.pointer };
-  const before = moves.run.steps[step.path];
+  const before = stepOf(moves.run, step.path);
   if (step.fallback !== undefined && !before?.fellBack) {
     moves.record({ type: "step_fell_back", stepPath: step.path, failure: placed, ...facts });
     advanceFallback(moves, step.fallback);
@@ -179,12 +180,11 @@ function outputOf(moves: Moves, block: BlockPlan): Json | undefined {
     const last = block.steps.findLast(({ path }) => moves.stateOf(path) !== "skipped");
     return last && moves.outputOf(last.path);
   }
-  return Object.fromEntries(
-    block.steps.flatMap(({ id, path }) => {
-      const output = moves.outputOf(path);
-      return output === undefined ? [] : [[id, output]];
-    }),
-  );
+  const byId = block.steps.flatMap(({ id, path }) => {
+    const output = moves.outputOf(path);
+    return output === undefined ? [] : [[id, output] as const];
+  });
+  return refuseTooLarge(Object.fromEntries(byId), "the output");
 }
 
 function fieldsOf(

@@ -2,8 +2,7 @@ import { evaluate } from "./expr.ts";
 import type { Json } from "./json.ts";
 import { refuseTooLarge } from "./payload-size.ts";
 import type { Moves } from "./run-moves.ts";
-
-import { keptValues } from "./run-values.ts";
+import { keptValues, type RunValues } from "./run-values.ts";
 import type { NewTask } from "./task.ts";
 import type { StepPlan } from "./template-plan.ts";
 import type { StepKind, Values } from "./template-types.ts";
@@ -12,7 +11,12 @@ import { parseCapability } from "./version.ts";
 type TaskKind = Extract<StepKind, { type: "task" }>;
 
 /** The task of a step that is ready. @throws ExpressionError, TooLarge */
-export function newTaskOf(moves: Moves, step: StepPlan, kind: TaskKind, values: Values): NewTask {
+export function newTaskOf(
+  moves: Moves,
+  step: StepPlan,
+  kind: TaskKind,
+  values: RunValues,
+): NewTask {
   const { run, context } = moves;
   const taskId = context.newTaskId();
   const input = inputOf(kind, values);
