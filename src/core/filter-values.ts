@@ -41,7 +41,8 @@ function computed(
   const shiftMs = durationOf(args[1]);
   if (typeof first !== "object" || shiftMs === undefined) return undefined;
   if (name === "_+_") return { atMs: first.atMs + shiftMs };
-  return name === "_-_" ? { atMs: first.atMs - shiftMs } : undefined;
+  if (name === "_-_") return { atMs: first.atMs - shiftMs };
+  return undefined;
 }
 
 /** A constant as a field of this kind holds it; `undefined` if it cannot. */

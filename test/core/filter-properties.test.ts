@@ -138,6 +138,10 @@ test("whatever the text, it is a filter or refused with a place in it", () => {
   );
 });
 
+test("a minus may stand apart from its number", () => {
+  expect(parse("priority == - 1")).toEqual(parse("priority == -1"));
+});
+
 test.each(["time > '1'", "time > timestamp('2026-01-02')", "time > timestamp('Jan 2 2026 00:00')"])(
   "times are RFC 3339, not what a locale makes of them: %s",
   (text) => {

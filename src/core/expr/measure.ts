@@ -71,6 +71,8 @@ function rangeOf(range: Expr, scope: Scope): Measured {
   const { exprKind } = range;
   const loop = loopOf(range);
   if (loop !== undefined) return madeByLoop(loop, scope);
+  const path = pickedPathOf(range);
+  if (path !== undefined) return listsOf(path, scope);
   if (exprKind.case === "callExpr") {
     const parts = exprKind.value.args.map((part) => rangeOf(part, scope));
     return {
@@ -78,12 +80,8 @@ function rangeOf(range: Expr, scope: Scope): Measured {
       items: parts.flatMap(({ items }) => items),
     };
   }
-  const path = pickedPathOf(range);
-  if (path === undefined) {
-    const parts = childrenOf(range);
-    return { size: parts.length, items: parts.flatMap((part) => constantsOf(part, scope)) };
-  }
-  return listsOf(path, scope);
+  const parts = childrenOf(range);
+  return { size: parts.length, items: parts.flatMap((part) => constantsOf(part, scope)) };
 }
 
 /** A filter goes through the items of its own range, a map through what it makes of them. */

@@ -12,9 +12,7 @@ export function patternSize(pattern: string): number {
   for (const { 0: token, groups } of pattern.matchAll(TOKENS)) {
     const { least, most } = groups as { least?: string; most?: string };
     if (least !== undefined) {
-      const copies = Math.max(1, Number(least), Number(most ?? 0));
-      sum += last * (copies - 1);
-      last *= copies;
+      sum += last * (Math.max(1, Number(least), Number(most ?? 0)) - 1);
     } else if (token === "(") {
       outer.push(sum);
       sum = 0;
