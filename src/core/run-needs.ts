@@ -19,22 +19,26 @@ export function outputsNeeded(run: Run, plan: Plan, command: RunCommand): readon
   const wanted = new Set([
     ...open.flatMap(({ reads }) => reads),
     ...(canEnd(plan.main, run, command) ? plan.outputReads : []),
-    ...ending.flatMap((block) => handedOn(block, run)),
+    ...ending.flatMap(handedOn),
   ]);
   return [...wanted].filter((path) => stepOf(run, path)?.state === "succeeded");
 }
 
-/** A block stays open while a step of it runs that the end of this task cannot end. */
-function canEnd({ steps }: BlockPlan, run: Run, { stepPath }: TaskEnded): boolean {
-  return steps.every(
-    ({ path }) => stepOf(run, path)?.state !== "running" || `${stepPath}/`.startsWith(`${path}/`),
+/** A block has begun, and no step of it runs that the end of this task cannot end. */
+function canEnd({ owner, steps }: BlockPlan, run: Run, { stepPath }: TaskEnded): boolean {
+  const hasBegun = owner === undefined || stepOf(run, owner)?.state === "running";
+  return (
+    hasBegun &&
+    steps.every(
+      ({ path }) => stepOf(run, path)?.state !== "running" || `${stepPath}/`.startsWith(`${path}/`),
+    )
   );
 }
 
 /** What the output of a block that ends is made of. */
-function handedOn({ output, outputReads, mode, steps }: BlockPlan, run: Run): readonly string[] {
+function handedOn({ output, outputReads, mode, steps }: BlockPlan): readonly string[] {
   if (output !== undefined) return outputReads;
-  const succeeded = steps.filter(({ path }) => stepOf(run, path)?.state === "succeeded");
-  // Of a sequence only the last can still be handed on: steps after it end in this decision.
-  return (mode === "sequence" ? succeeded.slice(-1) : succeeded).map(({ path }) => path);
+  // A sequence hands on what ends last: nothing recorded comes after the step of this decision.
+  if (mode === "sequence") return [];
+  return steps.map(({ path }) => path);
 }

@@ -91,7 +91,7 @@ const ROWS: readonly Row[] = [
     output: { w: 1 },
   },
   {
-    about: "an output recorded long before is handed on over steps that are skipped",
+    about: "a step whose fallback was all skipped succeeded without an output, and hands on none",
     main: sequence([
       task("a"),
       task("b", { fallback: sequence([set("f", "1", { condition: "false" })]), ...continued }),
