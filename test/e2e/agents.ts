@@ -45,8 +45,6 @@ export class Ledger {
   readonly refused: ErrorReason[] = [];
   /** Handed out, and not known to be over. */
   readonly open = new Set<string>();
-  /** Opened sessions. */
-  sessions = 0;
 }
 
 export interface AgentSetup {
@@ -112,14 +110,13 @@ abstract class Agent {
   protected abstract work(session: Session): Promise<void>;
 
   async #open(): Promise<Session> {
-    const { ops, agentId, ledger, signal } = this.setup;
+    const { ops, agentId, signal } = this.setup;
     const spec = { capabilities: [{ name: "work" }], slots: SLOTS };
     const { agent } = await insist(
       () => ops.lifecycle.registerAgent({ agentId, spec, openSession: {} }),
       signal,
     );
     if (agent?.session === undefined) throw new Error("no session");
-    ledger.sessions++;
     return agent.session;
   }
 
