@@ -14,7 +14,7 @@ import { taskKey } from "./keys.ts";
 import type { Line, Lines } from "./lines.ts";
 import type { Assignment, Tasks, WorkEvent, WorkOptions } from "./tasks.ts";
 
-/** An open poll counts as a beat this often. */
+/** An open poll counts as a beat this often, or three times a lease if that is shorter. */
 const POLL_BEAT_MS = 1_000;
 
 export interface WorkDeps {
@@ -68,7 +68,7 @@ export function createWork(deps: WorkDeps): Pick<Tasks, "poll" | "work"> {
 
 /** Ends one wait of a poll: its time is over, but not before the queues were looked at once. */
 function firstOf(signal: AbortSignal, line: Line): AbortSignal {
-  const beat = AbortSignal.timeout(POLL_BEAT_MS);
+  const beat = AbortSignal.timeout(Math.min(POLL_BEAT_MS, Math.ceil(line.options.leaseMs / 3)));
   return AbortSignal.any([signal.aborted ? line.looked : signal, beat]);
 }
 

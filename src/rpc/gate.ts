@@ -1,5 +1,5 @@
 import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
-import { policy, RateClass } from "../../gen/opscore/v1/options_pb.ts";
+import { Audience, policy, RateClass } from "../../gen/opscore/v1/options_pb.ts";
 import { Refused } from "../core/errors.ts";
 import { createQuota } from "../engine/quota.ts";
 import { type Authenticator, holdsScope, namespaceOf, type Principal } from "./auth.ts";
@@ -43,9 +43,13 @@ export function createGate(options: GateOptions): Gate {
       if (!hasOption(method, policy)) {
         throw new Refused({ code: "not_offered", message: `${method.name} has no policy` });
       }
-      const { scope, rateClass } = getOption(method, policy);
+      const { scope, rateClass, audience } = getOption(method, policy);
       const principal = authenticator.principal(headers, address);
-      if (!holdsScope(principal, scope)) throw new Refused({ code: "scope_missing", scope });
+      // Scopes alone would open reads of logs to agents, since their writes include them.
+      const isForCaller = principal.agentId === undefined || audience.includes(Audience.AGENT);
+      if (!isForCaller || !holdsScope(principal, scope)) {
+        throw new Refused({ code: "scope_missing", scope });
+      }
       const namespace = namespaceOf(headers, principal);
       // On a laptop nobody has to be protected from themselves.
       if (authenticator.required && rateClass !== RateClass.BATCH) {

@@ -65,6 +65,17 @@ test("an agent acts for itself only", async () => {
   });
 });
 
+test("what is made for users is not open to agents, whatever their scopes include", async () => {
+  expect(await call("LoggingService/SearchLogs", {}, AGENT)).toMatchObject({
+    status: 403,
+    reason: "ERROR_REASON_SCOPE_MISSING",
+  });
+  const entries = [{ operation: "a.b", message: "m" }];
+  expect(await call("LoggingService/LogOperations", { entries }, AGENT)).toMatchObject({
+    status: 200,
+  });
+});
+
 test("many calls are refused with a time to come back", async () => {
   let last = await call("LifecycleService/ListAgents", {}, AGENT);
   for (let n = 0; n < 60 && last.status === 200; n++)
