@@ -1,7 +1,7 @@
 /** One limit: what it bounds, in which unit, and its default. Settings may change it. */
 export interface Limit {
   readonly value: number;
-  readonly unit: "bytes" | "items" | "ms" | "per_second" | "levels" | "characters";
+  readonly unit: "bytes" | "items" | "ms" | "per_second" | "levels";
   readonly about: string;
 }
 
@@ -22,8 +22,6 @@ export const LIMITS = {
   template_steps: { value: 500, unit: "items", about: "steps of a template" },
   template_dependencies: { value: 5_000, unit: "items", about: "dependencies between steps" },
   template_depth: { value: 32, unit: "levels", about: "nested blocks of a template" },
-  expression_characters: { value: 1024, unit: "characters", about: "one CEL expression" },
-  run_entries: { value: 200_000, unit: "items", about: "journal entries of a run" },
   run_timeout_ms: { value: 30 * 86_400_000, unit: "ms", about: "wall time of a run" },
   attempts: { value: 100, unit: "items", about: "attempts of a task" },
   releases: {
@@ -43,7 +41,6 @@ export const LIMITS = {
   page_scan_items: { value: 10_000, unit: "items", about: "rows examined for one page" },
   frame_items: { value: 200, unit: "items", about: "entries of a stream frame" },
   frame_bytes: { value: 256 * 1024, unit: "bytes", about: "a stream frame" },
-  batch_items: { value: 500, unit: "items", about: "items of a batch call" },
   log_row_bytes: {
     value: 64 * 1024,
     unit: "bytes",
@@ -52,7 +49,6 @@ export const LIMITS = {
   log_rate_per_second: { value: 1_000, unit: "per_second", about: "log entries of one agent" },
   log_burst_items: { value: 5_000, unit: "items", about: "log entries of one agent at once" },
   slots: { value: 1_000, unit: "items", about: "tasks an agent holds at the same time" },
-  poll_tasks: { value: 100, unit: "items", about: "tasks handed out by one poll" },
   progress_ms: { value: 10_000, unit: "ms", about: "longest silence of a stream" },
   stream_age_ms: {
     value: 3_600_000,

@@ -54,6 +54,5 @@ const SHORT_UNITS: Readonly<Record<Limit["unit"], string>> = {
   ms: "",
   items: "",
   levels: " levels",
-  characters: " characters",
   per_second: " per second",
 };
