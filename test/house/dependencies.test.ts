@@ -20,6 +20,7 @@ const DEPENDENCIES: Readonly<Record<string, string>> = {
 const PLATFORMS: Readonly<Record<string, number>> = {
   "@bufbuild/buf-": 7,
   "@biomejs/cli-": 8,
+  "@esbuild/": 26,
   "node-": 5,
 };
 
