@@ -9,7 +9,7 @@ import { createEngine, type Engine } from "./engine/engine.ts";
 import { newId } from "./engine/ids.ts";
 import { createAuthenticator } from "./rpc/auth.ts";
 import { createOpsServer, type OpsServer } from "./rpc/http/ops-server.ts";
-import { serve } from "./rpc/http/services.ts";
+import { type Service, serve } from "./rpc/http/services.ts";
 import { lifecycleHandlers } from "./rpc/lifecycle.ts";
 import { loggingHandlers } from "./rpc/logging.ts";
 import { taskHandlers } from "./rpc/task.ts";
@@ -34,14 +34,22 @@ export interface App {
   readonly failed: Promise<never>;
 }
 
-/** Composition root: every object is made here, once, by hand, and given what it needs. */
-export async function createApp(config: Config, logger: Logger): Promise<App> {
+/**
+ * Composition root: every object is made here, once, by hand, and given what it needs.
+ *
+ * @param more services beside our own, behind the same doors and checks.
+ */
+export async function createApp(
+  config: Config,
+  logger: Logger,
+  more: readonly Service[] = [],
+): Promise<App> {
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined); // Whoever waits for it hears of it.
   const store = await openStore(config, logger, failed.reject);
   const replicaId = newId(store.nowMs());
   const engine = createEngine({ store, limits: config.limits, logger, replicaId });
-  const server = await createServer(config, engine, replicaId, logger);
+  const server = await createServer(config, engine, replicaId, logger, more);
   let url = "";
 
   return {
@@ -74,6 +82,7 @@ async function createServer(
   engine: Engine,
   replicaId: string,
   logger: Logger,
+  more: readonly Service[],
 ): Promise<OpsServer> {
   const { limits, httpLimits, tls, local, allowedHosts, allowedOrigins, reflection } = config;
   const server = {
@@ -89,6 +98,7 @@ async function createServer(
       serve(WorkflowService, workflowHandlers(engine)),
       serve(TaskService, taskHandlers(engine)),
       serve(LoggingService, loggingHandlers(engine)),
+      ...more,
     ],
     authenticator: createAuthenticator(config.apiKeys, engine.journals.nowMs),
     hosts: { local, allowedHosts, allowedOrigins },

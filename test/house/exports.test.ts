@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { line, nameOf, nodeAt, type Source, sources } from "./source.ts";
 
 const files = sources("src/**/*.ts");
-const users = sources("{src,test,tools,examples}/**/*.{ts,mjs}");
+const users = sources("{src,test,tools,examples,bench}/**/*.{ts,mjs}");
 const entries = packageEntries();
 
 test("every export is used by another file, or is what the package offers", () => {
