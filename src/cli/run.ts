@@ -1,40 +1,108 @@
-import { Command, CommanderError } from "commander";
-import { ConfigError } from "../config.ts";
+import { CommanderError } from "commander";
 import { VERSION } from "../version.ts";
-import { serveCommand } from "./serve-command.ts";
-
-/** What the command `opscore` ends with. */
-const EXIT = { ok: 0, failure: 1, usage: 2, config: 78, interrupted: 130 } as const;
+import { CliError, usage } from "./cli-error.ts";
+import type { Command } from "./command.ts";
+import { createContext, DryRun } from "./context.ts";
+import { createEnding } from "./ending.ts";
+import { type ExitName, exitCode } from "./exit.ts";
+import { type Explanation, explainCliError, explainConnectError } from "./explain.ts";
+import { fieldsOf, parseFields } from "./output/fields.ts";
+import { toSafeJson } from "./output/text.ts";
+import { createProgram } from "./program.ts";
+import { findSources, type GlobalFlags, readSettings } from "./settings.ts";
+import { endQuietlyWithReader, flush, say, write } from "./streams.ts";
 
 /** Runs one command line, without the program's name, and returns its exit code. */
 export async function run(args: readonly string[]): Promise<number> {
-  let exitCode: number = EXIT.ok;
-  const program = new Command("opscore")
-    .description("Ops-Core: lifecycle, durable workflows and logs of AI agents behind one port.")
-    .version(VERSION, "-V, --version", "print the version")
-    .helpOption("-h, --help", "print this help")
-    .helpCommand(false)
-    .showHelpAfterError("(opscore --help lists what there is)")
-    .exitOverride();
-  const serve = serveCommand((code) => {
-    exitCode = code;
+  endQuietlyWithReader();
+  const state = { exit: "ok" as ExitName, server: "", isJson: false };
+  const program = createProgram(VERSION, async (command, input, flags) => {
+    state.exit = await runCommand(command, input, flags, state);
   });
-  program.addCommand(serve.copyInheritedSettings(program));
   try {
-    await program.parseAsync(args, { from: "user" });
-    return exitCode;
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync(args, { from: "user" });
   } catch (error) {
-    return explain(error);
+    const explanation = await explain(error, state.server);
+    const isJson = state.isJson || program.opts()["output"] === "json";
+    if (explanation !== undefined) say(isJson ? `${explanation.json}\n` : explanation.text);
+    state.exit = explanation?.exit ?? (isHelp(error) ? "ok" : "usage");
+  }
+  await flush();
+  return exitCode(state.exit);
+}
+
+/** Reads the settings, runs the command, and returns what it ended with. */
+async function runCommand(
+  command: Command,
+  input: Readonly<Record<string, unknown>>,
+  flags: GlobalFlags,
+  state: { server: string; isJson: boolean },
+): Promise<ExitName> {
+  const { prints: view } = command;
+  const names = flags["json"] === undefined ? undefined : await namesOf(command);
+  // Bare --json.
+  if (names !== undefined && flags["json"] === true) {
+    await write(names.map((name) => `${name}\n`).join(""));
+    return "ok";
+  }
+  const fields = names && parseFields(String(flags["json"]), names);
+  const sources = await findSources(flags);
+  const settings = readSettings(sources);
+  state.server = settings.server;
+  state.isJson = settings.output === "json" || fields !== undefined;
+  const ending = createEnding(settings.timeoutMs);
+  const context = createContext({ flags, settings, sources, view, fields, ending });
+  try {
+    const exit = await command.run(context, input);
+    if (ending.reason !== undefined) throw ending.reason;
+    return exit ?? "ok";
+  } catch (error) {
+    if (error instanceof DryRun) return await showRequest(error);
+    // What the end of the command did to its calls is no news.
+    throw ending.reason ?? error;
   }
 }
 
-/** Tells the person at the terminal what went wrong, in one line, and returns the exit code. */
-function explain(error: unknown): number {
+async function namesOf({ path, prints }: Command): Promise<readonly string[]> {
+  if (prints === undefined) throw usage(`opscore ${path} prints no items that --json could show`);
+  return fieldsOf(prints, await prints.schema?.());
+}
+
+async function showRequest({ method, input }: DryRun): Promise<ExitName> {
+  const { create, toJson } = await import("@bufbuild/protobuf");
+  const request = toJson(method.input, create(method.input, input));
+  say(`dry run: not sent to ${method.parent.typeName}/${method.name}\n`);
+  await write(`${toSafeJson(request, 2)}\n`);
+  return "ok";
+}
+
+/** Undefined for what is no error to be told: help that was asked for, and Ctrl-C. */
+async function explain(error: unknown, server: string): Promise<Explanation | undefined> {
   if (error instanceof CommanderError) {
-    // It has told already; the help of a bare `opscore` counts as an error of usage.
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return isHelp(error) || error.code === "commander.help" ? undefined : explainUsage(error);
   }
+  if (error instanceof CliError) {
+    const explanation = explainCliError(error);
+    return error.exit === "interrupted" ? { ...explanation, text: "" } : explanation;
+  }
+  // Loaded only now: help and refused settings are quick.
+  const { ConfigError } = await import("../config.ts");
+  const { ConnectError } = await import("@connectrpc/connect");
+  if (error instanceof ConfigError) return explainCliError(new CliError("config", error.message));
+  if (error instanceof ConnectError) return await explainConnectError(error, server);
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`error: ${message}\n`);
-  return error instanceof ConfigError ? EXIT.config : EXIT.failure;
+  return explainCliError(new CliError("failure", message, { cause: error }));
+}
+
+function isHelp(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
+}
+
+/** Commander's own words: a message, and what it thinks was meant. */
+function explainUsage({ message }: CommanderError): Explanation {
+  const [, what = message, meant] =
+    /^error: (.*?)(?:\n\((Did you mean .*)\))?$/s.exec(message) ?? [];
+  const hint = meant === undefined ? "opscore --help lists what there is" : `d${meant.slice(1)}`;
+  return explainCliError(new CliError("usage", what, { hint }));
 }

@@ -26,29 +26,31 @@ export interface OpsClientOptions {
 }
 
 /** Connect clients of all services, over one HTTP/2 connection. */
-export function createOpsClient({
-  url,
-  apiKey,
-  namespace,
-  transport,
-}: OpsClientOptions): OpsClient {
-  const to =
-    transport ??
-    createConnectTransport({
-      baseUrl: url,
-      httpVersion: "2",
-      interceptors: [
-        (next) => (request) => {
-          if (apiKey !== undefined) request.header.set("authorization", `Bearer ${apiKey}`);
-          if (namespace !== undefined) request.header.set("opscore-namespace", namespace);
-          return next(request);
-        },
-      ],
-    });
+export function createOpsClient(options: OpsClientOptions): OpsClient {
+  const to = options.transport ?? createOpsTransport(options);
   return {
     lifecycle: createClient(LifecycleService, to),
     workflow: createClient(WorkflowService, to),
     task: createClient(TaskService, to),
     logging: createClient(LoggingService, to),
   };
+}
+
+/** The transport that `createOpsClient` makes: for calls of methods that are known by name only. */
+export function createOpsTransport({
+  url,
+  apiKey,
+  namespace,
+}: Omit<OpsClientOptions, "transport">): Transport {
+  return createConnectTransport({
+    baseUrl: url,
+    httpVersion: "2",
+    interceptors: [
+      (next) => (request) => {
+        if (apiKey !== undefined) request.header.set("authorization", `Bearer ${apiKey}`);
+        if (namespace !== undefined) request.header.set("opscore-namespace", namespace);
+        return next(request);
+      },
+    ],
+  });
 }

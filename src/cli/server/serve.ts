@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
-import type { Config } from "../config.ts";
-import { variableOf } from "../config-table.ts";
+import type { Config } from "../../config.ts";
+import { variableOf } from "../../config-table.ts";
+import { type ExitName, exitCode } from "../exit.ts";
 
 /** A drain that takes longer is given up. */
 const DRAIN_MS = 10_000;
@@ -8,11 +9,11 @@ const DRAIN_MS = 10_000;
 /** `npm start` passes the terminal's Ctrl-C on, so one key press arrives twice within milliseconds. */
 const SAME_PRESS_MS = 250;
 
-/** Serves until a signal or a failure that the server cannot outlive. Returns the exit code. */
-export async function serve(config: Config): Promise<number> {
+/** Serves until a signal or a failure that the server cannot outlive. */
+export async function serve(config: Config): Promise<ExitName> {
   // Loaded here so that help and refused settings are quick.
-  const { createLogger } = await import("../logger.ts");
-  const { createApp } = await import("../app.ts");
+  const { createLogger } = await import("../../logger.ts");
+  const { createApp } = await import("../../app.ts");
   const logger = createLogger(config.logLevel);
   const stop = firstSignal(logger);
   for (const warning of config.warnings) logger.warn(warning);
@@ -36,7 +37,7 @@ export async function serve(config: Config): Promise<number> {
   await app.close();
   clearTimeout(giveUp);
   logger.info("stopped");
-  return failure === undefined ? 0 : 1;
+  return failure === undefined ? "ok" : "failure";
 }
 
 /** Resolves at the first SIGTERM or SIGINT; from then on another one exits at once. */
@@ -49,7 +50,7 @@ function firstSignal(logger: Logger): Promise<undefined> {
         logger.info({ signal }, "draining; a second signal does not wait");
         resolve(undefined);
       } else if (performance.now() - stoppingSince > SAME_PRESS_MS) {
-        process.exit(130);
+        process.exit(exitCode("interrupted"));
       }
     };
     process.on("SIGTERM", onSignal).on("SIGINT", onSignal);

@@ -1,0 +1,113 @@
+import type { DescMethodUnary } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
+import type { OpsClient } from "../client/index.ts";
+import { confirm } from "./confirm.ts";
+import { type Connection, connect, isRead } from "./connect.ts";
+import type { Ending } from "./ending.ts";
+import { isColorful } from "./environment.ts";
+import { createPrinter, type Printer } from "./output/print.ts";
+import { createPainter, type Painter } from "./output/style.ts";
+import { cleanLines } from "./output/text.ts";
+import type { View } from "./output/view.ts";
+import type { GlobalFlags, Settings, Sources } from "./settings.ts";
+import { say, write } from "./streams.ts";
+
+/** What a command is given. `T` is what it prints. */
+export interface Context<T = unknown> {
+  readonly settings: Settings;
+  readonly sources: Sources;
+  readonly print: Printer<T>;
+  /** Colors for standard output, if it has any. */
+  readonly paint: Painter;
+  /** Aborts at Ctrl-C and when --timeout has passed. Every call of `connect` ends with it. */
+  readonly signal: AbortSignal;
+  connect(): Promise<OpsClient>;
+  /** For calls of methods that are known by name only. */
+  transport(): Promise<Transport>;
+  /** Data that is no item of the view, on standard output as it is. */
+  write(text: string): Promise<void>;
+  /** One line for the person, on standard error, unless --quiet. */
+  note(text: string): void;
+  /** As `note`, but only at a terminal: summaries, and what to try next. */
+  hint(text: string): void;
+  /** Says that a list was cut, and how to go on. */
+  readonly more: (pageToken: string) => void;
+  /** Resolves when the person agrees, or --yes has. @throws {CliError} otherwise. */
+  confirm(question: string): Promise<void>;
+}
+
+/** Stops a command at --dry-run, with the request that it was about to send. */
+export class DryRun extends Error {
+  readonly method: DescMethodUnary;
+  readonly input: Readonly<Record<string, unknown>>;
+
+  constructor(method: DescMethodUnary, input: Readonly<Record<string, unknown>>) {
+    super("dry run");
+    this.method = method;
+    this.input = input;
+  }
+}
+
+export interface ContextOptions {
+  readonly flags: GlobalFlags;
+  readonly settings: Settings;
+  readonly sources: Sources;
+  readonly view: View<unknown> | undefined;
+  readonly fields: readonly string[] | undefined;
+  readonly ending: Ending;
+}
+
+/** Nothing can be printed by a command that prints no items. */
+const NOTHING: View<unknown> = { noun: "item", columns: [], id: () => "" };
+
+export function createContext(options: ContextOptions): Context {
+  const { flags, settings, sources, view, fields } = options;
+  const paint = createPainter(isColorful(settings.color, process.stdout));
+  const isTable = settings.output === "table" || settings.output === "wide";
+  const output = flags["json"] !== undefined && isTable ? "json" : settings.output;
+  let connection: Promise<Connection> | undefined;
+
+  const context: Context = {
+    settings,
+    sources,
+    paint,
+    write,
+    print: createPrinter<unknown>(view ?? NOTHING, {
+      output,
+      time: settings.time,
+      fields,
+      paint,
+      write,
+      hint: (text) => context.hint(text),
+    }),
+    get signal() {
+      return options.ending.signal;
+    },
+    connect: async () => (await open()).ops,
+    transport: async () => (await open()).transport,
+    note(text) {
+      if (flags["quiet"] !== true) say(`${cleanLines(text)}\n`);
+    },
+    hint(text) {
+      if (process.stderr.isTTY) context.note(text);
+    },
+    more: (token) => context.note(`there is more: --limit all, or --page-token ${token}`),
+    confirm: (question) => confirm(question, flags),
+  };
+  return context;
+
+  function open(): Promise<Connection> {
+    connection ??= connect(settings, {
+      signal: context.signal,
+      before(method, input) {
+        if (flags["dryRun"] === true && !isRead(method)) throw new DryRun(method, input);
+      },
+      after(method, tookMs) {
+        if (flags["verbose"] === true) {
+          say(`${method} at ${settings.server} answered in ${tookMs.toFixed(0)} ms\n`);
+        }
+      },
+    });
+    return connection;
+  }
+}

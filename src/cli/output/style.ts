@@ -1,0 +1,24 @@
+import { styleText } from "node:util";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Words of states and levels that catch the eye. */
+const STYLES: Readonly<Record<string, Style>> = {
+  ...paint("green", "LIVE", "SUCCEEDED", "READY", "OK"),
+  ...paint("cyan", "ACTIVE", "RUNNING", "ASSIGNED"),
+  ...paint("yellow", "SUSPECT", "STALLED", "DRAINING", "CANCELLING", "RETRY_WAIT", "WARN"),
+  ...paint("red", "LOST", "ERROR", "FAILED", "FATAL"),
+  ...paint("gray", "OFFLINE", "CANCELLED", "UNSPECIFIED", "SKIPPED", "TRACE", "DEBUG"),
+};
+
+export type Painter = (text: string, style?: Style) => string;
+
+/** Gives a text the style of its word, or the one named; without color it stays as it is. */
+export function createPainter(isColorful: boolean): Painter {
+  return (text, style = STYLES[text.trim()]) =>
+    isColorful && style !== undefined ? styleText(style, text, { validateStream: false }) : text;
+}
+
+function paint(style: Style, ...words: readonly string[]): Readonly<Record<string, Style>> {
+  return Object.fromEntries(words.map((word) => [word, style]));
+}
