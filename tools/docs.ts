@@ -2,12 +2,18 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cliPage } from "./docs/cli-page.ts";
 import { configPage } from "./docs/config-page.ts";
 import { errorsPage } from "./docs/errors-page.ts";
 import { limitsPage } from "./docs/limits-page.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
-const PAGES = { "config.md": configPage, "limits.md": limitsPage, "errors.md": errorsPage };
+const PAGES = {
+  "cli.md": cliPage,
+  "config.md": configPage,
+  "limits.md": limitsPage,
+  "errors.md": errorsPage,
+};
 
 for (const [name, page] of Object.entries(PAGES)) {
   const file = join(ROOT, "docs", name);

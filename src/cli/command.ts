@@ -111,6 +111,17 @@ export interface Command extends Omit<CommandSpec<Arguments, Options, unknown>, 
   ): Promise<ExitName> | Promise<void>;
 }
 
+/** The nouns, by their words: what their commands have in common. */
+export type Groups = Readonly<
+  Record<string, { readonly summary: string; readonly aliases?: readonly string[] }>
+>;
+
+/** All there is on the command line. */
+export interface Table {
+  readonly commands: readonly Command[];
+  readonly groups: Groups;
+}
+
 /** Describes a command; `run` gets its input typed from the descriptions. */
 export function command<
   const A extends Arguments = Record<never, Argument>,

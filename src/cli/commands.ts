@@ -1,6 +1,8 @@
+import { agentDeregister } from "./agent/deregister.ts";
 import { agentGet } from "./agent/get.ts";
+import { agentHistory } from "./agent/history.ts";
 import { agentList } from "./agent/list.ts";
-import type { Command } from "./command.ts";
+import type { Command, Groups } from "./command.ts";
 import { completionCommand } from "./completion/command.ts";
 import { serveCommand } from "./server/serve-command.ts";
 import { versionCommand } from "./version.ts";
@@ -10,14 +12,14 @@ export const COMMANDS: readonly Command[] = [
   serveCommand,
   agentList,
   agentGet,
-  completionCommand,
+  agentHistory,
+  agentDeregister,
+  completionCommand(() => ({ commands: COMMANDS, groups: GROUPS })),
   versionCommand,
 ];
 
-/** The nouns: what their commands have in common. */
-export const GROUPS: Readonly<
-  Record<string, { readonly summary: string; readonly aliases?: readonly string[] }>
-> = {
+/** Every noun that has verbs. */
+export const GROUPS: Groups = {
   agent: {
     summary: "who the agents are, what they say and whether they live",
     aliases: ["agents"],

@@ -1,40 +1,62 @@
-import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
-import type { Transport } from "@connectrpc/connect";
-import type { OpsClient } from "../client/index.ts";
+import type {
+  DescMessage,
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+} from "@bufbuild/protobuf";
+import type { Client, Transport } from "@connectrpc/connect";
+import type { LifecycleService } from "../../gen/opscore/v1/lifecycle_pb.ts";
+import type { LoggingService } from "../../gen/opscore/v1/logging_pb.ts";
+import type { TaskService } from "../../gen/opscore/v1/task_pb.ts";
+import type { WorkflowService } from "../../gen/opscore/v1/workflow_pb.ts";
 import type { Settings } from "./settings.ts";
 
 /** A unary call without --timeout ends after this; the longest wait of the contract is 30 s. */
 const UNARY_MS = 60_000;
 const NO_SIDE_EFFECTS = 1;
 
-/** The way to the server. */
-export interface Connection {
-  readonly ops: OpsClient;
-  /** For calls of methods that are known by name only. */
-  readonly transport: Transport;
+/** The way to the server. A service's part of the contract is loaded when it is asked for. */
+export interface Ops {
+  lifecycle(): Promise<Client<typeof LifecycleService>>;
+  workflow(): Promise<Client<typeof WorkflowService>>;
+  task(): Promise<Client<typeof TaskService>>;
+  logging(): Promise<Client<typeof LoggingService>>;
+  /** For methods that are known by name only. */
+  transport(): Promise<Transport>;
 }
+
+type Request = Readonly<Record<string, unknown>>;
 
 export interface ConnectOptions {
   /** Ends every call. */
-  readonly signal: AbortSignal;
+  readonly signal: () => AbortSignal;
   /** Sees every unary call before it is made; may throw to stop it. */
-  readonly before: (method: DescMethodUnary, input: Readonly<Record<string, unknown>>) => void;
+  readonly before: (method: DescMethodUnary, input: Request) => void;
   /** Hears of every call that was answered. */
-  readonly after: (method: string, tookMs: number) => void;
+  readonly after: (method: DescMethodUnary, tookMs: number) => void;
 }
 
-export async function connect(
-  { server, namespace, token }: Settings,
-  options: ConnectOptions,
-): Promise<Connection> {
-  const { createOpsClient, createOpsTransport } = await import("../client/index.ts");
-  const to = createOpsTransport({
-    url: server,
-    namespace,
-    ...(token !== undefined && { apiKey: token }),
-  });
-  const transport = bounded(to, options);
-  return { ops: createOpsClient({ url: server, transport }), transport };
+export function createOps(settings: Settings, options: ConnectOptions): Ops {
+  let opened: Promise<Transport> | undefined;
+  const transport = () => {
+    opened ??= open(settings, options);
+    return opened;
+  };
+  return {
+    transport,
+    lifecycle: async () =>
+      client((await import("../../gen/opscore/v1/lifecycle_pb.ts")).LifecycleService),
+    workflow: async () =>
+      client((await import("../../gen/opscore/v1/workflow_pb.ts")).WorkflowService),
+    task: async () => client((await import("../../gen/opscore/v1/task_pb.ts")).TaskService),
+    logging: async () =>
+      client((await import("../../gen/opscore/v1/logging_pb.ts")).LoggingService),
+  };
+
+  async function client<S extends DescService>(service: S): Promise<Client<S>> {
+    const { createClient } = await import("@connectrpc/connect");
+    return createClient(service, await transport());
+  }
 }
 
 /** True for methods that only read. */
@@ -42,10 +64,19 @@ export function isRead(method: DescMethodUnary): boolean {
   return method.idempotency === NO_SIDE_EFFECTS;
 }
 
+async function open(
+  { server, namespace, token }: Settings,
+  options: ConnectOptions,
+): Promise<Transport> {
+  const { createOpsTransport } = await import("../client/transport.ts");
+  const key = token === undefined ? {} : { apiKey: token };
+  return bounded(createOpsTransport({ url: server, namespace, ...key }), options);
+}
+
 /** The same transport, whose calls end with the command. */
 function bounded(to: Transport, { signal, before, after }: ConnectOptions): Transport {
   const either = (own: AbortSignal | undefined) =>
-    own === undefined ? signal : AbortSignal.any([signal, own]);
+    own === undefined ? signal() : AbortSignal.any([signal(), own]);
   return {
     async unary<I extends DescMessage, O extends DescMessage>(
       method: DescMethodUnary<I, O>,
@@ -57,7 +88,7 @@ function bounded(to: Transport, { signal, before, after }: ConnectOptions): Tran
       before(method, input);
       const startedMs = performance.now();
       const answer = await to.unary(method, either(own), timeoutMs ?? UNARY_MS, header, input);
-      after(method.name, performance.now() - startedMs);
+      after(method, performance.now() - startedMs);
       return answer;
     },
     async stream(method, own, timeoutMs, header, input) {

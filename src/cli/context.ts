@@ -1,8 +1,6 @@
 import type { DescMethodUnary } from "@bufbuild/protobuf";
-import type { Transport } from "@connectrpc/connect";
-import type { OpsClient } from "../client/index.ts";
 import { confirm } from "./confirm.ts";
-import { type Connection, connect, isRead } from "./connect.ts";
+import { createOps, isRead, type Ops } from "./connect.ts";
 import type { Ending } from "./ending.ts";
 import { isColorful } from "./environment.ts";
 import { createPrinter, type Printer } from "./output/print.ts";
@@ -19,11 +17,10 @@ export interface Context<T = unknown> {
   readonly print: Printer<T>;
   /** Colors for standard output, if it has any. */
   readonly paint: Painter;
-  /** Aborts at Ctrl-C and when --timeout has passed. Every call of `connect` ends with it. */
+  /** Aborts at Ctrl-C and when --timeout has passed. Every call of `ops` ends with it. */
   readonly signal: AbortSignal;
-  connect(): Promise<OpsClient>;
-  /** For calls of methods that are known by name only. */
-  transport(): Promise<Transport>;
+  /** The server, by service: `await (await ops.lifecycle()).listAgents({})`. */
+  readonly ops: Ops;
   /** Data that is no item of the view, on standard output as it is. */
   write(text: string): Promise<void>;
   /** One line for the person, on standard error, unless --quiet. */
@@ -65,7 +62,6 @@ export function createContext(options: ContextOptions): Context {
   const paint = createPainter(isColorful(settings.color, process.stdout));
   const isTable = settings.output === "table" || settings.output === "wide";
   const output = flags["json"] !== undefined && isTable ? "json" : settings.output;
-  let connection: Promise<Connection> | undefined;
 
   const context: Context = {
     settings,
@@ -83,8 +79,16 @@ export function createContext(options: ContextOptions): Context {
     get signal() {
       return options.ending.signal;
     },
-    connect: async () => (await open()).ops,
-    transport: async () => (await open()).transport,
+    ops: createOps(settings, {
+      signal: () => context.signal,
+      before(method, input) {
+        if (flags["dryRun"] === true && !isRead(method)) throw new DryRun(method, input);
+      },
+      after({ name }, tookMs) {
+        if (flags["verbose"] !== true) return;
+        say(`${name} at ${settings.server} answered in ${tookMs.toFixed(0)} ms\n`);
+      },
+    }),
     note(text) {
       if (flags["quiet"] !== true) say(`${cleanLines(text)}\n`);
     },
@@ -95,19 +99,4 @@ export function createContext(options: ContextOptions): Context {
     confirm: (question) => confirm(question, flags),
   };
   return context;
-
-  function open(): Promise<Connection> {
-    connection ??= connect(settings, {
-      signal: context.signal,
-      before(method, input) {
-        if (flags["dryRun"] === true && !isRead(method)) throw new DryRun(method, input);
-      },
-      after(method, tookMs) {
-        if (flags["verbose"] === true) {
-          say(`${method} at ${settings.server} answered in ${tookMs.toFixed(0)} ms\n`);
-        }
-      },
-    });
-    return connection;
-  }
 }

@@ -1,6 +1,6 @@
-import type { OpsClient } from "../client/index.ts";
 import { nearest } from "../core/nearest.ts";
 import { CliError, usage } from "./cli-error.ts";
+import type { Ops } from "./connect.ts";
 import type { View } from "./output/view.ts";
 
 /** Candidates that an error names. */
@@ -19,7 +19,7 @@ const ID_BYTES_MAX = 128;
  */
 export async function byId<T, R>(
   { noun, ids }: View<T>,
-  ops: OpsClient,
+  ops: Ops,
   typed: string,
   call: (id: string) => Promise<R>,
 ): Promise<R> {
@@ -32,17 +32,33 @@ export async function byId<T, R>(
     const [only, other] = found;
     if (only !== undefined && other === undefined) return await call(only);
     if (only === undefined) throw notFound(noun, typed, await ids(ops, "", KNOWN_MAX), error);
-    const more = found.length > SHOWN_MAX ? ", …" : "";
-    throw usage(
-      `${JSON.stringify(typed)} is the beginning of more than one ${noun}`,
-      `there are ${found.slice(0, SHOWN_MAX).join(", ")}${more}`,
-    );
+    throw ambiguous(noun, typed, found);
   }
+}
+
+/**
+ * The id that is meant where it only selects, as in a filter: what nothing is
+ * known of stays as it was typed, since it may have been removed.
+ */
+export async function fullId<T>({ noun, ids }: View<T>, ops: Ops, typed: string): Promise<string> {
+  const found = (await ids?.(ops, typed, SHOWN_MAX + 1)) ?? [];
+  const [only = typed, other] = found;
+  if (found.includes(typed)) return typed;
+  if (other !== undefined) throw ambiguous(noun, typed, found);
+  return only;
 }
 
 /** A filter for ids that begin with a text; strings of the filter language are those of JSON. */
 export function beginsWith(field: string, prefix: string): string {
   return prefix === "" ? "" : `${field}.startsWith(${JSON.stringify(prefix)})`;
+}
+
+function ambiguous(noun: string, typed: string, found: readonly string[]): CliError {
+  const more = found.length > SHOWN_MAX ? ", …" : "";
+  return usage(
+    `${JSON.stringify(typed)} is the beginning of more than one ${noun}`,
+    `there are ${found.slice(0, SHOWN_MAX).join(", ")}${more}`,
+  );
 }
 
 function notFound(noun: string, typed: string, known: readonly string[], cause: unknown): CliError {

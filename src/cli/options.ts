@@ -2,18 +2,20 @@ import { parseLimit, parsePair, parseWhen } from "./values.ts";
 
 // Options that several commands have, so that they are the same everywhere.
 
+export const LIMIT_OPTION = {
+  value: "N",
+  about: "at most so many, or all",
+  default: "100",
+  parse: parseLimit,
+} as const;
+
 /** Of every list. */
 export const LIST_OPTIONS = {
   filter: {
     value: "CEL",
     about: "only what this expression of the API's filter language selects",
   },
-  limit: {
-    value: "N",
-    about: "at most so many, or all",
-    default: "100",
-    parse: parseLimit,
-  },
+  limit: LIMIT_OPTION,
   pageToken: { value: "TOKEN", about: "go on where a list with the same filter stopped" },
 } as const;
 

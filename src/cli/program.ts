@@ -6,6 +6,7 @@ import {
 import { CliError, usage } from "./cli-error.ts";
 import type { Argument, Command, Option } from "./command.ts";
 import { COMMANDS, GROUPS } from "./commands.ts";
+import { flagOf, placeholderOf, sentence, valuesOf } from "./flags.ts";
 import { footerOf } from "./help.ts";
 import type { GlobalFlags } from "./settings.ts";
 import { CLIENT_SETTINGS, type ClientSetting, SWITCHES } from "./settings-table.ts";
@@ -18,8 +19,15 @@ export type Dispatch = (
   flags: GlobalFlags,
 ) => Promise<void>;
 
-/** The table of commands as commander's tree. */
-export function createProgram(version: string, dispatch: Dispatch): Commander {
+/**
+ * The table of commands as commander's tree. Only the commands that the line
+ * names get their options: making all of them would take longer than a call.
+ */
+export function createProgram(
+  version: string,
+  line: readonly string[],
+  dispatch: Dispatch,
+): Commander {
   const program = new Commander("opscore")
     .description("Ops-Core: lifecycle, durable workflows and logs of AI agents behind one port.")
     .version(version, "-V, --version", "print the version")
@@ -29,10 +37,8 @@ export function createProgram(version: string, dispatch: Dispatch): Commander {
     // An error is told once, by run.ts, in the form that was asked for.
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
-  for (const { flags, about, ...setting } of Object.values<ClientSetting>(CLIENT_SETTINGS)) {
-    const initial = setting.default === undefined ? "" : ` (default ${setting.default})`;
-    const choices = setting.choices === undefined ? "" : `: ${setting.choices.join(", ")}`;
-    program.addOption(new CommanderOption(flags, `${about}${choices}${initial}`));
+  for (const setting of Object.values<ClientSetting>(CLIENT_SETTINGS)) {
+    program.addOption(new CommanderOption(setting.flags, setting.about + valuesOf(setting)));
   }
   for (const [flags, about] of Object.values(SWITCHES)) {
     program.addOption(new CommanderOption(flags, about));
@@ -62,12 +68,13 @@ export function createProgram(version: string, dispatch: Dispatch): Commander {
       .aliases([...(spec.aliases ?? [])])
       .summary(spec.summary)
       .description(spec.description ?? sentence(spec.summary))
-      .addHelpText("after", `\n${footerOf(spec)}`);
+      .addHelpText("after", () => `\n${footerOf(spec)}`);
     const args = Object.entries(spec.arguments ?? {});
     const options = Object.entries(spec.options ?? {}).map(
       ([key, option]) => [key, option, optionOf(key, option)] as const,
     );
     for (const [key, argument] of args) command.addArgument(argumentOf(key, argument));
+    if (![name, ...(spec.aliases ?? [])].some((word) => line.includes(word))) return command;
     for (const [, , option] of options) command.addOption(option);
     return command.action(async (...given: unknown[]) => {
       const input = Object.fromEntries([
@@ -79,18 +86,9 @@ export function createProgram(version: string, dispatch: Dispatch): Commander {
   }
 }
 
-/** The flag of an option, as it is typed. */
-export function flagOf(key: string, { flag }: Option): string {
-  return flag ?? `--${kebab(key)}`;
-}
-
 function argumentOf(key: string, spec: Argument): CommanderArgument {
-  const { about, optional, many } = spec;
-  const name = kebab(key) + (many ? "..." : "");
-  return new CommanderArgument(
-    optional ? `[${name}]` : `<${name}>`,
-    about + choicesOf(spec),
-  ).argParser(parser(name, spec));
+  const name = placeholderOf(key, spec);
+  return new CommanderArgument(name, spec.about + valuesOf(spec)).argParser(parser(name, spec));
 }
 
 function optionOf(key: string, spec: Option): CommanderOption {
@@ -99,14 +97,10 @@ function optionOf(key: string, spec: Option): CommanderOption {
   const flags = `${short === undefined ? "" : `-${short}, `}${flag}`;
   const option = new CommanderOption(
     value === undefined ? flags : `${flags} <${value}>`,
-    about + choicesOf(spec) + (spec.default === undefined ? "" : ` (default ${spec.default})`),
+    about + valuesOf(spec),
   );
   if (value !== undefined) option.argParser(parser(flag, spec));
   return group === undefined ? option : option.helpGroup(`${group}:`);
-}
-
-export function choicesOf({ choices }: { readonly choices?: readonly string[] }): string {
-  return choices === undefined ? "" : `: ${choices.join(", ")}`;
 }
 
 /** Commander is told of no default, so that what was not given can be told from what was. */
@@ -136,12 +130,4 @@ function parseOne(text: string, name: string, { choices, parse }: Parseable): un
     if (!(error instanceof CliError)) throw error;
     throw usage(`${name} is ${JSON.stringify(text)}, but ${error.message}`);
   }
-}
-
-function kebab(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-function sentence(summary: string): string {
-  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
 }

@@ -1,3 +1,4 @@
+import type { ConnectError } from "@connectrpc/connect";
 import { CommanderError } from "commander";
 import { VERSION } from "../version.ts";
 import { CliError, usage } from "./cli-error.ts";
@@ -16,7 +17,7 @@ import { endQuietlyWithReader, flush, say, write } from "./streams.ts";
 export async function run(args: readonly string[]): Promise<number> {
   endQuietlyWithReader();
   const state = { exit: "ok" as ExitName, server: "", isJson: false };
-  const program = createProgram(VERSION, async (command, input, flags) => {
+  const program = createProgram(VERSION, args, async (command, input, flags) => {
     state.exit = await runCommand(command, input, flags, state);
   });
   try {
@@ -26,7 +27,7 @@ export async function run(args: readonly string[]): Promise<number> {
     const explanation = await explain(error, state.server);
     const isJson = state.isJson || program.opts()["output"] === "json";
     if (explanation !== undefined) say(isJson ? `${explanation.json}\n` : explanation.text);
-    state.exit = explanation?.exit ?? (isHelp(error) ? "ok" : "usage");
+    state.exit = explanation?.exit ?? exitOf(error);
   }
   await flush();
   return exitCode(state.exit);
@@ -83,16 +84,28 @@ async function explain(error: unknown, server: string): Promise<Explanation | un
     return isHelp(error) || error.code === "commander.help" ? undefined : explainUsage(error);
   }
   if (error instanceof CliError) {
+    if (error.exit === "interrupted") return undefined;
     const explanation = explainCliError(error);
-    return error.exit === "interrupted" ? { ...explanation, text: "" } : explanation;
+    if (!isConnectError(error.cause)) return explanation;
+    return { ...explanation, json: (await explainConnectError(error.cause, server)).json };
   }
   // Loaded only now: help and refused settings are quick.
   const { ConfigError } = await import("../config.ts");
-  const { ConnectError } = await import("@connectrpc/connect");
   if (error instanceof ConfigError) return explainCliError(new CliError("config", error.message));
-  if (error instanceof ConnectError) return await explainConnectError(error, server);
+  if (isConnectError(error)) return await explainConnectError(error, server);
   const message = error instanceof Error ? error.message : String(error);
   return explainCliError(new CliError("failure", message, { cause: error }));
+}
+
+/** What ends with nothing to be told. */
+function exitOf(error: unknown): ExitName {
+  if (error instanceof CliError) return error.exit;
+  return isHelp(error) ? "ok" : "usage";
+}
+
+/** By its name: the class comes with the rest of the client, which may not be loaded. */
+function isConnectError(error: unknown): error is ConnectError {
+  return error instanceof Error && error.name === "ConnectError";
 }
 
 function isHelp(error: unknown): boolean {

@@ -26,15 +26,24 @@ test("serve --help lists every flag with its default", () => {
   }
 });
 
-test("wrong usage is explained on standard error, with exit code 2", () => {
+test("without arguments it prints its help; a noun without a verb is wrong usage", () => {
   expect(opscore()).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^Usage: opscore/),
+    stderr: "",
+  });
+  expect(opscore("agent")).toMatchObject({
     status: 2,
     stdout: "",
-    stderr: expect.stringMatching(/^Usage: opscore/),
+    stderr: expect.stringMatching(/^Usage: opscore agent/),
   });
-  expect(opscore("sreve")).toMatchObject({
+});
+
+test("wrong usage is explained on standard error, with exit code 2", () => {
+  expect(opscore("sreve")).toEqual({
     status: 2,
-    stderr: expect.stringMatching(/Did you mean serve\?/),
+    stdout: "",
+    stderr: "error: unknown command 'sreve'\nhint: did you mean serve?\n",
   });
   expect(opscore("serve", "--prot", "1")).toMatchObject({
     status: 2,

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { expect, test } from "vitest";
+import { cliPage } from "../../tools/docs/cli-page.ts";
 import { configPage } from "../../tools/docs/config-page.ts";
 import { errorsPage } from "../../tools/docs/errors-page.ts";
 import { limitsPage } from "../../tools/docs/limits-page.ts";
@@ -20,6 +21,7 @@ test("no file names somebody's machine or a registry", () => {
 });
 
 test.each([
+  ["docs/cli.md", cliPage],
   ["docs/config.md", configPage],
   ["docs/limits.md", limitsPage],
   ["docs/errors.md", errorsPage],

@@ -20,8 +20,10 @@ export const agentGet = command({
   ],
   exits: [...CALL_EXITS, "notFound"],
   async run(context, { agent }) {
-    const ops = await context.connect();
-    const answer = await byId(agents, ops, agent, (agentId) => ops.lifecycle.getAgent({ agentId }));
-    if (answer.agent !== undefined) await context.print.one(answer.agent);
+    const lifecycle = await context.ops.lifecycle();
+    const found = await byId(agents, context.ops, agent, (agentId) =>
+      lifecycle.getAgent({ agentId }),
+    );
+    if (found.agent !== undefined) await context.print.one(found.agent);
   },
 });

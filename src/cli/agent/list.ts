@@ -37,7 +37,7 @@ export const agentList = command({
   ],
   exits: CALL_EXITS,
   async run(context, { filter, state, liveness, label, limit, pageToken }) {
-    const ops = await context.connect();
+    const lifecycle = await context.ops.lifecycle();
     const wanted = allOf(
       filter,
       oneOf("state", state),
@@ -47,7 +47,7 @@ export const agentList = command({
     await context.print.all(
       pages(
         async (pageSize, token) => {
-          const page = await ops.lifecycle.listAgents({
+          const page = await lifecycle.listAgents({
             filter: wanted,
             pageSize,
             pageToken: token,

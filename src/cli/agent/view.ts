@@ -10,7 +10,8 @@ export const agents: View<Agent> = {
   tally: ["state", "liveness"],
   ids: async (ops, prefix, max) => {
     const filter = beginsWith("agent_id", prefix);
-    const page = await ops.lifecycle.listAgents({ filter, pageSize: max });
+    const lifecycle = await ops.lifecycle();
+    const page = await lifecycle.listAgents({ filter, pageSize: max });
     return page.agents.map(({ agentId }) => agentId);
   },
   columns: [

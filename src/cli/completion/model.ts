@@ -1,5 +1,5 @@
-import type { Command, Option } from "../command.ts";
-import { flagOf } from "../program.ts";
+import type { Command, Groups, Option } from "../command.ts";
+import { flagOf } from "../flags.ts";
 import { CLIENT_SETTINGS, type ClientSetting, SWITCHES } from "../settings-table.ts";
 
 /** A place on the command line: what can come next. */
@@ -26,12 +26,7 @@ export interface Flag {
 }
 
 /** Every place of the command line, from the table of commands. */
-export function placesOf(
-  commands: readonly Command[],
-  groups: Readonly<
-    Record<string, { readonly summary: string; readonly aliases?: readonly string[] }>
-  >,
-): readonly Place[] {
+export function placesOf(commands: readonly Command[], groups: Groups): readonly Place[] {
   const nouns = new Map<string, Word[]>([["", []]]);
   const places: Place[] = [];
   for (const { path, aliases = [], summary, options = {}, arguments: args = {} } of commands) {

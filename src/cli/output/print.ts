@@ -127,13 +127,13 @@ async function toYaml(value: unknown): Promise<string> {
 
 /** `2 agents: 2 ACTIVE; 1 LIVE, 1 LOST`. */
 function summaryOf<T>(
-  { noun, tally = [] }: View<T>,
+  { noun, plural = `${noun}s`, tally = [] }: View<T>,
   list: readonly T[],
   format: Format<T>,
 ): string {
-  if (list.length === 0) return `no ${noun}s`;
+  if (list.length === 0) return `no ${plural}`;
   const counts = tally.map((name) => countsOf(list.map((item) => format.field(item, name))));
-  const total = `${list.length} ${noun}${list.length === 1 ? "" : "s"}`;
+  const total = `${list.length} ${list.length === 1 ? noun : plural}`;
   return counts.length === 0 ? total : `${total}: ${counts.join("; ")}`;
 }
 

@@ -19,18 +19,18 @@ export function createTable<T>(
       ),
     row(item) {
       const cells = cellsOf(item);
-      fit(cells);
+      widen(cells);
       return line(cells);
     },
     /** Makes room before the head is printed. */
-    measure: (item) => fit(cellsOf(item)),
+    measure: (item) => widen(cellsOf(item)),
   };
 
   function cellsOf(item: T): readonly string[] {
     return columns.map((column) => cellOf(column, item, format));
   }
 
-  function fit(cells: readonly string[]): void {
+  function widen(cells: readonly string[]): void {
     for (const [i, cell] of cells.entries()) widths[i] = Math.max(widths[i] ?? 0, widthOf(cell));
   }
 

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 
 /** Text of others could move the cursor, recolor the terminal or reorder what is read. */
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f]+/g;
+const CONTROLS = /\p{Cc}+/gu;
 const REORDERING = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const PLAIN = /^[\x20-\x7e]*$/;
 const WIDE =

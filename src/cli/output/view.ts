@@ -1,11 +1,13 @@
 import type { DescMessage } from "@bufbuild/protobuf";
-import type { OpsClient } from "../../client/index.ts";
+import type { Ops } from "../connect.ts";
 import type { Time } from "./time.ts";
 
 /** How one kind of thing is shown: its columns are all there is to know for a table. */
 export interface View<T> {
   /** Singular, as in `no agent "x"`. */
   readonly noun: string;
+  /** Where it is not the noun and an s. */
+  readonly plural?: string;
   /** The message of the contract. Absent for plain objects, which are their own JSON. */
   readonly schema?: () => Promise<DescMessage>;
   readonly columns: readonly Column<T>[];
@@ -13,7 +15,7 @@ export interface View<T> {
   /** Fields whose values are counted below a list. */
   readonly tally?: readonly (keyof T & string)[];
   /** Ids that begin with a text, for unique prefixes and "did you mean". */
-  readonly ids?: (ops: OpsClient, prefix: string, max: number) => Promise<readonly string[]>;
+  readonly ids?: (ops: Ops, prefix: string, max: number) => Promise<readonly string[]>;
   /** What follows the columns of a single item in `table` and `wide`, for example its steps. */
   details?(item: T, format: Format<T>): string;
 }
