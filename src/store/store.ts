@@ -248,7 +248,8 @@ export interface Store {
   /**
    * The next entries after a position, in order, at most about `limit`: never past a position that
    * may still appear, never splitting a commit. Everything up to `through` was looked at.
-   * @throws {Refused} `cursor_expired` with the floor: the oldest position that can be read after.
+   * @throws {Refused} `cursor_expired` with the floor: the oldest position that can be read after;
+   * `data_corrupt` with the position of an entry that is not what was written.
    */
   read(
     journal: JournalName,

@@ -13,7 +13,7 @@ import type { Store } from "../../src/store/store.ts";
 export const NS = "default";
 export const CALLER: Caller = { ns: NS, actor: "user:test" };
 
-/** The whole engine over a store in memory, with a clock that only the test moves. */
+/** The whole engine over a store, with a clock that only the test moves. */
 export interface EngineRig extends AsyncDisposable {
   readonly engine: Engine;
   readonly store: Store;
@@ -38,10 +38,14 @@ export interface TestAgent {
   take(autoAck?: boolean): Promise<Assignment>;
 }
 
-export async function openEngine(changed: Partial<Limits> = {}): Promise<EngineRig> {
+/** @param path a folder instead of memory. */
+export async function openEngine(
+  changed: Partial<Limits> = {},
+  path = ":memory:",
+): Promise<EngineRig> {
   let nowMs = 1_000_000;
   const limits = limitsWith({ sweep_ms: 10, lease_ms: 10, lease_min_ms: 1, ...changed });
-  const store = await openSqliteStore({ path: ":memory:", now: () => nowMs });
+  const store = await openSqliteStore({ path, now: () => nowMs });
   const logger = pino({ level: "silent" });
   const engine = createEngine({ store, limits, logger, replicaId: "test" });
   engine.start();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { chainHash } from "../../src/store/chain.ts";
+import { defineChecksum } from "../../src/store/sqlite/checksum.ts";
 import { requireSqlite } from "../../src/store/sqlite/database.ts";
 import { openSqliteStore, type SqliteOptions } from "../../src/store/sqlite/open.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -38,6 +39,7 @@ async function reopen(options: Partial<SqliteOptions> = {}): Promise<Store> {
 /** Changes a file behind the store's back. */
 function change(file: string, sql: string): void {
   const db = new DatabaseSync(join(folder.path, file));
+  defineChecksum(db);
   db.exec(sql);
   db.close();
 }
@@ -231,6 +233,32 @@ describe("integrity", () => {
       refusal: { code: "data_corrupt", key: "default/run/a" },
     });
     expect(await again.load([run("b")])).toMatchObject([{ version: 1 }]);
+  });
+
+  test("an entry or a log row that was altered is refused by its position, and no other", async () => {
+    const opened = await reopen();
+    await opened.commit(put(run("a"), { says: ["1", "2"] }));
+    await append(opened, "one", "two");
+    await opened.close();
+    store = undefined;
+    for (const [file, table] of [
+      ["ops.db", "entry"],
+      ["logs/1970-01-11.db", "log"],
+    ] as const) {
+      const db = new DatabaseSync(join(folder.path, file));
+      db.function("row_checksum", { varargs: true, deterministic: true }, () => 0);
+      db.exec(`UPDATE ${table} SET body = replace(body, 'x', 'y') WHERE position = 2`);
+      db.close();
+    }
+    const again = await reopen();
+    for (const journal of ["runs", "logs"] as const) {
+      expect((await again.read(journal, 0n, 1)).entries).toHaveLength(1);
+      await expect(again.read(journal, 0n, 2)).rejects.toMatchObject({
+        refusal: { code: "data_corrupt", key: `${journal}/2` },
+      });
+    }
+    const query = { ns: "default", order: "newest", scan: 10, limit: 10 } as const;
+    await expect(again.searchLogs(query, soon())).rejects.toEqual(refusal("data_corrupt"));
   });
 
   test("a bell that got lost is rung by the poll", async () => {

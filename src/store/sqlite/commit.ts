@@ -130,8 +130,8 @@ function writeEntries(
   });
   for (const { key, sequence, hash } of chains.values()) {
     const sql = `
-      INSERT INTO chain VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-      SET sequence = excluded.sequence, hash = excluded.hash`;
+      INSERT INTO chain (ns, kind, id, sequence, hash) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash`;
     statements.run(sql, key.ns, key.kind, key.id, sequence, hash ?? null);
   }
   return written;

@@ -1,5 +1,7 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { StoreUnusable } from "../unusable.ts";
+import { defineChecksum } from "./checksum.ts";
+import { findLostCommits } from "./wal.ts";
 
 export type Value = string | number | bigint | Uint8Array | null;
 export type Row = Readonly<Record<string, unknown>>;
@@ -21,14 +23,23 @@ export interface WriterOptions {
   readonly pagesMax?: number | undefined;
 }
 
-/** The one connection that writes a file: a commit is on disk when it returns. */
+/**
+ * The one connection that writes a file: a commit is on disk when it returns.
+ *
+ * @throws {StoreUnusable} for a write-ahead log of which SQLite would drop commits in silence.
+ */
 export function openWriter(path: string, { pagesMax }: WriterOptions = {}): DatabaseSync {
+  const lost = findLostCommits(`${path}-wal`);
+  if (lost !== undefined) {
+    throw new StoreUnusable(`${path}-wal ${lost}; restore a copy, or remove it to go on without`);
+  }
   const db = new DatabaseSync(path, { timeout: BUSY_MS });
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   // Only there do they mean anything: macOS does not flush its disk cache otherwise.
   db.exec("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");
   db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -65536`);
   if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
+  defineChecksum(db);
   return db;
 }
 
@@ -58,6 +69,11 @@ export class Statements {
   /** For statements of any form, as filters make them: kept, they would pile up. */
   allOnce(sql: string, ...values: Value[]): readonly Row[] {
     return this.db.prepare(sql).all(...values);
+  }
+
+  /** Row by row: for more than fits in memory. */
+  each(sql: string, ...values: Value[]): Iterable<Row> {
+    return this.db.prepare(sql).iterate(...values);
   }
 
   /** @returns the number of rows changed. */

@@ -9,11 +9,11 @@ import type {
   Reply,
   SessionLease,
 } from "../store.ts";
+import { isIntact } from "./checksum.ts";
 import { bytes, type Row, type Statements, text, type Value } from "./database.ts";
 
 const COLUMNS = `
-  e.ns, e.kind, e.id, e.version, e.status, e.parent, e.state, e.state_hash, e.created_ms,
-  e.updated_ms, coalesce((
+  e.*, coalesce((
     SELECT sequence FROM chain c WHERE c.ns = e.ns AND c.kind = e.kind AND c.id = e.id
   ), 0) AS revision`;
 
@@ -22,12 +22,16 @@ export function load(statements: Statements, { ns, kind, id }: EntityKey): Entit
   const sql = `SELECT ${COLUMNS} FROM entity e WHERE e.kind = ? AND e.ns = ? AND e.id = ?`;
   const row = statements.get(sql, kind, ns, id);
   if (row === undefined) return undefined;
-  const entity = toEntity(row);
-  if (!Buffer.from(stateHash(entity.state)).equals(bytes(row["state_hash"]))) {
+  if (!isIntactEntity(row)) {
     const message = "the stored state is not what was written";
     throw new Refused({ code: "data_corrupt", key: `${ns}/${kind}/${id}`, message });
   }
-  return entity;
+  return toEntity(row);
+}
+
+export function isIntactEntity(row: Row): boolean {
+  const hash = stateHash(text(row["state"]));
+  return Buffer.from(hash).equals(bytes(row["state_hash"])) && isIntact(row, "state");
 }
 
 /** A page of entities, by keyset: what it costs does not depend on how far along it is. */

@@ -1,5 +1,6 @@
 import { Refused } from "../../core/errors.ts";
-import type { Entry, Kind, NewEntry } from "../store.ts";
+import type { Entry, JournalName, Kind, NewEntry } from "../store.ts";
+import { isIntact } from "./checksum.ts";
 import { type Row, type Statements, text, type Value } from "./database.ts";
 
 type Journal = NewEntry["journal"];
@@ -120,7 +121,15 @@ export function lastOlder(
   return low;
 }
 
+/** @throws {Refused} `data_corrupt` for a row that is not what was written. */
+export function requireIntact(row: Row, journal: JournalName): void {
+  if (isIntact(row)) return;
+  const key = `${journal}/${row["position"]}`;
+  throw new Refused({ code: "data_corrupt", key, message: "the entry is not what was written" });
+}
+
 function toEntry(row: Row): Entry {
+  requireIntact(row, text(row["journal"]) as Journal);
   return {
     journal: text(row["journal"]) as Journal,
     position: BigInt(Number(row["position"])),

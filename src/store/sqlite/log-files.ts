@@ -18,7 +18,7 @@ export interface LogFilesOptions extends WriterOptions {
 
 /** Day files kept open; a search through months opens each in turn. */
 const OPEN_MAX = 4;
-const DAY_FILE = /^(\d{4}-\d\d-\d\d)\.db$/;
+export const DAY_FILE = /^(\d{4}-\d\d-\d\d)\.db$/;
 
 /** The files of the logs: one for each day, and `head`, which outlives them. */
 export class LogFiles {

@@ -1,7 +1,7 @@
 import { Refused } from "../../core/errors.ts";
 import type { Entry } from "../store.ts";
 import { type Row, text } from "./database.ts";
-import { type EntryPage, lastOlder, type Only, requireKept } from "./journals.ts";
+import { type EntryPage, lastOlder, type Only, requireIntact, requireKept } from "./journals.ts";
 import type { LogFiles } from "./log-files.ts";
 import { findLogHead, type KnownDay } from "./log-head.ts";
 
@@ -49,7 +49,7 @@ function readDay(
   // Trimmed since the head was read.
   if (rows === undefined) throw new Refused({ code: "cursor_expired", oldest: BigInt(day.last) });
   const found = rows.all(
-    `SELECT position, at_ms, ns, body FROM log WHERE position > ? AND position <= ?
+    `SELECT * FROM log WHERE position > ? AND position <= ?
      ${ns === undefined ? "" : "AND ns = ?"} ORDER BY position LIMIT ?`,
     ...[after, upTo, ...(ns === undefined ? [] : [ns]), limit],
   );
@@ -67,6 +67,7 @@ export function logPositionBefore(files: LogFiles, atMs: number): number {
 }
 
 function toEntry(row: Row): Entry {
+  requireIntact(row, "logs");
   return {
     journal: "logs",
     position: BigInt(Number(row["position"])),

@@ -1,5 +1,6 @@
 import type { FieldRef, Filter } from "../../core/filter.ts";
 import { type Statements, text, type Value } from "./database.ts";
+import { requireIntact } from "./journals.ts";
 import type { LogFiles } from "./log-files.ts";
 import { type Condition, toCondition } from "./log-filter.ts";
 import { findLogHead } from "./log-head.ts";
@@ -54,14 +55,15 @@ function searchRows(rows: Statements, slice: SearchSlice, inDay: Range): Searche
   const { range, examined } = bound(rows, slice, inDay);
   const condition = conditionOf(slice);
   const found = rows.allOnce(
-    `SELECT position, at_ms, body FROM log
+    `SELECT * FROM log
      WHERE ns = ? AND position > ? AND position <= ? AND ${condition.sql}
      ORDER BY position ${newest ? "DESC" : "ASC"} LIMIT ?`,
     ...[ns, range.low, range.high, ...condition.values, limit],
   );
-  const matched = found.map(
-    (row) => [Number(row["position"]), Number(row["at_ms"]), text(row["body"])] as const,
-  );
+  const matched = found.map((row) => {
+    requireIntact(row, "logs");
+    return [Number(row["position"]), Number(row["at_ms"]), text(row["body"])] as const;
+  });
   const last = matched.length < limit ? undefined : matched.at(-1)?.[0];
   if (newest) return { rows: matched, examined, rest: last === undefined ? range.low : last - 1 };
   return { rows: matched, examined, rest: last ?? range.high };

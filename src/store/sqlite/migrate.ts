@@ -33,25 +33,39 @@ export function migrate(db: DatabaseSync, schema: Schema, path: string): void {
     const statements = new Statements(db);
     requireOurs(statements, path);
     db.exec(CREATE);
-    const known = migrationsOf(schema);
-    const applied = statements.all("SELECT * FROM migration ORDER BY number");
-    for (const row of applied) {
-      const name = text(row["name"]);
-      const migration = known.find(({ number }) => number === row["number"]);
-      if (migration === undefined) {
-        throw new StoreUnusable(`${path} was written by a newer version (it has ${name})`);
-      }
-      if (migration.checksum !== row["checksum"]) {
-        throw new StoreUnusable(`${path} was made by another ${name} than this version has`);
-      }
-    }
-    for (const { number, name, sql, checksum } of known.slice(applied.length)) {
+    for (const { number, name, sql, checksum } of missing(statements, schema, path)) {
       statements.transaction(() => {
         db.exec(sql);
         statements.run("INSERT INTO migration VALUES (?, ?, ?)", number, name, checksum);
       });
     }
   });
+}
+
+/** @throws {StoreUnusable} for a file that is not exactly of this version. */
+export function requireMigrated(db: DatabaseSync, schema: Schema, path: string): void {
+  const statements = new Statements(db);
+  requireOurs(statements, path);
+  const [next] = missing(statements, schema, path);
+  if (next !== undefined) {
+    throw new StoreUnusable(`${path} is of an older version: start the server on it once`);
+  }
+}
+
+function missing(statements: Statements, schema: Schema, path: string): readonly Migration[] {
+  const known = migrationsOf(schema);
+  const applied = statements.all("SELECT * FROM migration ORDER BY number");
+  for (const row of applied) {
+    const name = text(row["name"]);
+    const migration = known.find(({ number }) => number === row["number"]);
+    if (migration === undefined) {
+      throw new StoreUnusable(`${path} was written by a newer version (it has ${name})`);
+    }
+    if (migration.checksum !== row["checksum"] || migration.name !== name) {
+      throw new StoreUnusable(`${path} was made by another ${name} than this version has`);
+    }
+  }
+  return known.slice(applied.length);
 }
 
 function requireOurs(statements: Statements, path: string): void {

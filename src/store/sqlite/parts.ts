@@ -109,6 +109,8 @@ function prepareControl(path: string): void {
 function prepareLogs(folder: string): void {
   const files = new LogFiles({ folder, readOnly: false });
   try {
+    // Readers do not migrate: every day is opened for writing once.
+    for (const name of files.names()) files.day({ name, first: 0 });
     repairHead(files);
   } finally {
     files.close();
