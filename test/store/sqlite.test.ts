@@ -237,7 +237,8 @@ describe("integrity", () => {
 
   test("an entry or a log row that was altered is refused by its position, and no other", async () => {
     const opened = await reopen();
-    await opened.commit(put(run("a"), { says: ["1", "2"] }));
+    await opened.commit(put(run("a"), { says: ["1"] }));
+    await opened.commit(put(run("a"), { version: 1, says: ["2"] }));
     await append(opened, "one", "two");
     await opened.close();
     store = undefined;
