@@ -134,7 +134,7 @@ export function draftedRecord(draft: Draft, agentId: string, slotsUsed: number):
   return {
     agent,
     revision: draft.revision(key),
-    createdMs: draft.stored(key)?.createdMs ?? draft.nowMs,
+    createdMs: draft.createdMs(key) ?? draft.nowMs,
     updatedMs: draft.nowMs,
     slotsUsed,
     ...(open && agent.session && { leaseUntilMs: draft.nowMs + agent.session.leaseMs }),

@@ -6,7 +6,7 @@ import { writeAgent } from "./agent-writes.ts";
 import type { AgentRecord, Agents, SessionOptions } from "./agents.ts";
 import type { Caller } from "./caller.ts";
 import type { Changes } from "./changes.ts";
-import { createDraft, type Draft } from "./draft.ts";
+import type { Draft } from "./draft.ts";
 import { newId } from "./ids.ts";
 import { agentKey } from "./keys.ts";
 
@@ -29,7 +29,7 @@ export function createRegistry({
   return {
     async register(caller, { agentId = newId(store.nowMs()), spec, open }) {
       return changes.mutate(caller, agentLock(caller.ns, agentId), async () => {
-        const draft = createDraft(store, caller.ns);
+        const draft = changes.draft(caller.ns);
         await draft.load(agentKey(caller.ns, agentId));
         const before = draft.get<Agent>(agentKey(caller.ns, agentId));
         await writeAgent(draft, agentId, { type: "register", agentId, spec }, caller);
@@ -42,7 +42,7 @@ export function createRegistry({
 
     async update(caller, agentId, edit, expectedRevision) {
       return changes.mutate(caller, agentLock(caller.ns, agentId), async () => {
-        const draft = await draftOf(store, caller.ns, agentId);
+        const draft = await draftOf(changes, caller.ns, agentId);
         const used = await slotsUsed(caller.ns, agentId);
         const { revision, agent } = draftedRecord(draft, agentId, used);
         if (expectedRevision !== undefined && expectedRevision !== revision) {
@@ -55,7 +55,7 @@ export function createRegistry({
 
     async deregister(caller, agentId, force) {
       return changes.mutate(caller, agentLock(caller.ns, agentId), async () => {
-        const draft = await draftOf(store, caller.ns, agentId);
+        const draft = await draftOf(changes, caller.ns, agentId);
         const leases = await slotsUsed(caller.ns, agentId);
         await writeAgent(draft, agentId, { type: "deregister", force, leases }, caller);
         return { ...draft.toChange(), result: draftedRecord(draft, agentId, leases) };
@@ -64,7 +64,7 @@ export function createRegistry({
 
     async report(caller, { agentId, state, ...report }) {
       return changes.mutate(caller, agentLock(caller.ns, agentId), async () => {
-        const draft = await draftOf(store, caller.ns, agentId);
+        const draft = await draftOf(changes, caller.ns, agentId);
         const present = draftedRecord(draft, agentId, 0).agent;
         const command = { type: "report", ...report, state: state ?? present.state } as const;
         await writeAgent(draft, agentId, command, caller);
@@ -83,8 +83,8 @@ export function agentLock(ns: string, agentId: string): string {
 }
 
 /** A draft with the agent loaded. @throws {Refused} `not_found`. */
-export async function draftOf(store: Store, ns: string, agentId: string): Promise<Draft> {
-  const draft = createDraft(store, ns);
+export async function draftOf(changes: Changes, ns: string, agentId: string): Promise<Draft> {
+  const draft = changes.draft(ns);
   await draft.load(agentKey(ns, agentId));
   const agent = draft.get<AgentRecord["agent"]>(agentKey(ns, agentId));
   if (agent === undefined || agent.removed) {

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isRefused, Refused } from "../core/errors.ts";
-import type { Commit, Committed, Reply, Store } from "../store/store.ts";
+import type { Commit, Reply, Store } from "../store/store.ts";
 import type { Answer, Caller, RequestKey } from "./caller.ts";
+import { createDraft, type Draft, type Drafted } from "./draft.ts";
+import { createEntityCache } from "./entity-cache.ts";
 import { jitter } from "./ids.ts";
 
 /** Attempts before a write that keeps losing the race is given back to the caller. */
@@ -9,14 +11,15 @@ const ATTEMPTS_MAX = 5;
 const BACKOFF_MS = 20;
 
 /** What one decision came to: what to write, and the answer: plain JSON, since it is stored for repeats. */
-export interface Change<T> {
-  /** Absent: nothing changes. */
-  readonly commit?: Commit;
+export interface Change<T> extends Drafted {
   readonly result: T;
 }
 
 /** The one loop of the engine: load, decide, fold, commit; again when the race was lost. */
 export interface Changes {
+  /** A commit in the making, over the entities as they are known here. */
+  draft(ns: string): Draft;
+
   /**
    * Runs `decide` and commits what it decided. Calls with the same `lock` wait for each other
    * in this process; other processes are met by compare-and-set.
@@ -35,6 +38,7 @@ export function createChanges(
   replyTtlMs: number,
   onCommit: (commit: Commit, outcome: "done" | "full") => void,
 ): Changes {
+  const entities = createEntityCache(store);
   const tails = new Map<string, Promise<unknown>>();
 
   async function locked<T>(lock: string, work: () => Promise<T>): Promise<T> {
@@ -60,17 +64,19 @@ export function createChanges(
     }
   }
 
-  async function write<T>({ commit, result }: Change<T>): Promise<T> {
-    if (commit !== undefined) await carryOut(commit);
+  async function write<T>({ commit, states, result }: Change<T>): Promise<T> {
+    if (commit !== undefined) await carryOut(commit, states);
     return result;
   }
 
-  async function carryOut(commit: Commit): Promise<Committed> {
+  async function carryOut(commit: Commit, states: Change<unknown>["states"] = []) {
     try {
       const committed = await store.commit(commit);
+      if (committed.replayed === undefined) entities.keep(commit, states, committed);
       onCommit(commit, "done");
       return committed;
     } catch (error) {
+      entities.drop(commit);
       if (isRefused(error, "store_full")) onCommit(commit, "full");
       throw error;
     }
@@ -89,9 +95,9 @@ export function createChanges(
     const { key, hash } = request;
     const done = await earlier<T>(caller);
     if (done !== undefined) return done;
-    const { commit = {}, result } = await decide();
+    const { commit = {}, states, result } = await decide();
     const reply = { ns, key, requestHash: hash, body: JSON.stringify(result), ttlMs: replyTtlMs };
-    const { replayed } = await carryOut({ ...commit, reply });
+    const { replayed } = await carryOut({ ...commit, reply }, states);
     if (replayed !== undefined) return { result: replay<T>(replayed, request), replayed: true };
     return { result, replayed: false };
   }
@@ -108,6 +114,7 @@ export function createChanges(
   }
 
   return {
+    draft: (ns) => createDraft(entities, ns),
     change: (lock, decide) => locked(lock, () => retried(lock, async () => write(await decide()))),
     mutate: (caller, lock, decide) =>
       locked(lock, () => retried(lock, () => answerOrEarlier(caller, decide))),

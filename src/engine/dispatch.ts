@@ -11,7 +11,6 @@ import type { Advance } from "./advance.ts";
 import type { Alarm } from "./alarm.ts";
 import { system } from "./caller.ts";
 import type { Changes } from "./changes.ts";
-import { createDraft } from "./draft.ts";
 import { agentKey, taskKey, taskQueue } from "./keys.ts";
 import type { Line, Lines } from "./lines.ts";
 import type { Assignment } from "./tasks.ts";
@@ -155,12 +154,12 @@ async function loadAgents(store: Store, lines: readonly Line[]): Promise<Map<str
 
 /** The hand-out: attempt and lease epoch rise in the commit, then the line hears of it. */
 async function assign(deps: DispatchDeps, item: Reserved, task: Task, line: Line): Promise<void> {
-  const { store, changes, advance, limits, logger } = deps;
+  const { changes, advance, limits, logger } = deps;
   const { ns, agent, sessionId, epoch, leaseMs, autoAck } = line.options;
   using _slot = line.reserve();
   try {
     const assignment = await changes.change(`run/${ns}/${task.runId}`, async () => {
-      const draft = createDraft(store, ns);
+      const draft = changes.draft(ns);
       const command = {
         type: "assign",
         agentId: agent.agentId,

@@ -1,14 +1,7 @@
 import type { AgentEntryBody } from "../core/agent.ts";
 import type { RunEntryBody } from "../core/run.ts";
-import type {
-  Commit,
-  DueKey,
-  DuePut,
-  Entity,
-  EntityKey,
-  SessionLease,
-  Store,
-} from "../store/store.ts";
+import type { Commit, DueKey, DuePut, EntityKey, SessionLease } from "../store/store.ts";
+import { type EntityCache, type Known, nameOf } from "./entity-cache.ts";
 
 /** What a put says of an entity. `state` is encoded by the draft. */
 export interface Put {
@@ -17,18 +10,26 @@ export interface Put {
   readonly state: object;
 }
 
+/** What a draft came to. Nothing when nothing changed. */
+export interface Drafted {
+  readonly commit?: Commit;
+  /** The states of `commit.put`, in order, before they were encoded. */
+  readonly states?: readonly object[];
+}
+
 /** An entity as the draft sees it: as stored, or as put earlier in the same draft. */
 export interface Draft {
   readonly ns: string;
   /** The store's clock when the draft began: the time of every decision in it. */
   readonly nowMs: number;
-  /** Reads entities into the draft in one query; later `get`s need no store. */
+  /** Brings entities into the draft in one query; later `get`s need no store. */
   load(...keys: readonly EntityKey[]): Promise<void>;
   /** The present state of a loaded or put entity; `undefined`: it does not exist. */
   get<T>(key: EntityKey): T | undefined;
   /** Its revision once the draft is committed, if nobody else adds entries to it. */
   revision(key: EntityKey): number;
-  stored(key: EntityKey): Entity | undefined;
+  /** When it was created, Unix ms; `undefined`: it does not exist yet. */
+  createdMs(key: EntityKey): number | undefined;
   put(key: EntityKey, put: Put): void;
   remove(key: EntityKey): void;
   entry(of: EntityKey, body: AgentEntryBody | RunEntryBody): void;
@@ -36,15 +37,15 @@ export interface Draft {
   finish(item: DueKey & { readonly token?: number }): void;
   openSession(lease: SessionLease): void;
   endSession(lease: Omit<SessionLease, "leaseMs">): void;
-  /** Everything so far as one commit; without one when nothing changed. */
-  toChange(): { readonly commit?: Commit };
+  /** Everything so far as one commit. */
+  toChange(): Drafted;
 }
 
 /**
  * A commit in the making. What is put was loaded before, and its version is
  * expected: a draft can only win against what it has seen.
  */
-export function createDraft(store: Store, ns: string): Draft {
+export function createDraft(entities: EntityCache, ns: string): Draft {
   const seen = new Map<string, Slot>();
   const entries: NonNullable<Commit["entries"]>[number][] = [];
   const due = new Map<string, DuePut>();
@@ -60,25 +61,26 @@ export function createDraft(store: Store, ns: string): Draft {
 
   return {
     ns,
-    nowMs: store.nowMs(),
+    nowMs: entities.nowMs(),
 
     async load(...keys) {
       const fresh = keys.filter((key) => !seen.has(nameOf(key)));
       if (fresh.length === 0) return;
-      const entities = await store.load(fresh);
-      for (const [i, key] of fresh.entries()) {
-        const entity = entities[i];
-        const state = entity === undefined ? undefined : (JSON.parse(entity.state) as object);
-        seen.set(nameOf(key), { key, entity, state, written: false });
+      for (const [i, known] of (await entities.load(fresh)).entries()) {
+        const key = fresh[i];
+        if (key) seen.set(nameOf(key), { key, known, state: known.state, written: false });
       }
     },
 
     get: <T>(key: EntityKey) => slot(key).state as T | undefined,
 
     revision: (key) =>
-      (slot(key).entity?.revision ?? 0) + entries.filter((e) => nameOf(e) === nameOf(key)).length,
+      slot(key).known.revision + entries.filter((e) => nameOf(e) === nameOf(key)).length,
 
-    stored: (key) => slot(key).entity,
+    createdMs(key) {
+      const { state, createdMs } = slot(key).known;
+      return state && createdMs;
+    },
 
     put(key, put) {
       Object.assign(slot(key), { state: put.state, put, written: true });
@@ -102,16 +104,14 @@ export function createDraft(store: Store, ns: string): Draft {
       const written = [...seen.values()].filter((s) => s.written);
       const quiet = [entries, sessions, endSessions].every((list) => list.length === 0);
       if (written.length === 0 && quiet && due.size === 0 && finish.size === 0) return {};
+      const puts = written.flatMap(({ key, put }) => (put ? [{ key, ...put }] : []));
       const commit: Commit = {
-        expect: written.map(({ key, entity }) => ({
-          ...keyOf(key),
-          version: entity?.version ?? 0,
-        })),
-        put: written.flatMap(({ key, put }) =>
-          put === undefined ? [] : [{ ...keyOf(key), ...put, state: JSON.stringify(put.state) }],
-        ),
-        remove: written.flatMap(({ key, put, entity }) =>
-          put === undefined && entity !== undefined ? [keyOf(key)] : [],
+        expect: written.map(({ key, known }) => ({ ...keyOf(key), version: known.version })),
+        put: puts.map(({ key, ...put }) => {
+          return { ...keyOf(key), ...put, state: JSON.stringify(put.state) };
+        }),
+        remove: written.flatMap(({ key, put, known }) =>
+          put === undefined && known.state !== undefined ? [keyOf(key)] : [],
         ),
         entries,
         due: [...due.values()],
@@ -119,14 +119,14 @@ export function createDraft(store: Store, ns: string): Draft {
         sessions,
         endSessions,
       };
-      return { commit };
+      return { commit, states: puts.map(({ state }) => state) };
     },
   };
 }
 
 interface Slot {
   readonly key: EntityKey;
-  readonly entity: Entity | undefined;
+  readonly known: Known;
   state: object | undefined;
   put?: Put | undefined;
   written: boolean;
@@ -134,8 +134,4 @@ interface Slot {
 
 function keyOf({ ns, kind, id }: EntityKey): EntityKey {
   return { ns, kind, id };
-}
-
-function nameOf({ ns, kind, id }: EntityKey): string {
-  return `${ns}/${kind}/${id}`;
 }

@@ -1,7 +1,7 @@
 import { isRefused } from "../core/errors.ts";
 import type { Task, TaskCommand } from "../core/task.ts";
 import { attemptDeadlineMs, totalDeadlineMs } from "../core/task-times.ts";
-import type { Reserved, Store } from "../store/store.ts";
+import type { Commit, Reserved, Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
 import { leasesOf } from "./agent-reads.ts";
 import { agentLock } from "./agent-registry.ts";
@@ -9,7 +9,7 @@ import { writeAgent } from "./agent-writes.ts";
 import type { Beats } from "./beats.ts";
 import { system } from "./caller.ts";
 import type { Changes } from "./changes.ts";
-import { createDraft, type Draft } from "./draft.ts";
+import type { Draft } from "./draft.ts";
 import { jitter } from "./ids.ts";
 import { runKey, SESSION_CHECKS, type Timer, taskKey } from "./keys.ts";
 import { runLock } from "./run-starts.ts";
@@ -45,7 +45,7 @@ export function createDueHandler(
         case "deadline":
           return await deadline(deps, item, timer);
         case "retire":
-          return await retire(deps.store, item, timer);
+          return await retire(deps, item, timer);
         case "session_ended":
           return await giveBackAll(deps, item, timer);
       }
@@ -91,13 +91,13 @@ async function leaseOver(
 }
 
 async function moveTask(
-  { store, changes, advance }: DueDeps,
+  { changes, advance }: DueDeps,
   item: Reserved,
   { ns, runId, taskId }: TaskTimer,
   command: TaskCommand,
 ): Promise<void> {
   await changes.change(runLock(ns, runId), async () => {
-    const draft = createDraft(store, ns);
+    const draft = changes.draft(ns);
     await draft.load(taskKey(ns, taskId));
     if (draft.get(taskKey(ns, taskId)) !== undefined) {
       await advance.task(draft, taskId, command, system(ns));
@@ -107,12 +107,12 @@ async function moveTask(
 }
 
 async function deadline(
-  { store, changes, advance }: DueDeps,
+  { changes, advance }: DueDeps,
   item: Reserved,
   { ns, runId }: Extract<Timer, { type: "deadline" | "retire" }>,
 ): Promise<void> {
   await changes.change(runLock(ns, runId), async () => {
-    const draft = createDraft(store, ns);
+    const draft = changes.draft(ns);
     await draft.load(runKey(ns, runId));
     if (draft.get(runKey(ns, runId)) !== undefined) {
       await advance.run(draft, runId, { type: "deadline" }, system(ns));
@@ -123,20 +123,22 @@ async function deadline(
 
 /** A run goes with everything it owns, in slices; the run itself goes last. */
 async function retire(
-  store: Store,
+  { store, changes }: DueDeps,
   { queue, key, token }: Reserved,
   { ns, runId }: Extract<Timer, { type: "deadline" | "retire" }>,
 ): Promise<void> {
+  const write = (commit: Commit) =>
+    changes.change(runLock(ns, runId), async () => ({ commit, result: undefined }));
   for (const kind of ["step", "task"] as const) {
     for (;;) {
       const query = { ns, kind, parent: runId, order: "id", limit: RETIRE_SLICE } as const;
       const { entities } = await store.list(query);
       if (entities.length === 0) break;
-      await store.commit({ expect: entities, remove: entities });
+      await write({ expect: entities, remove: entities });
     }
   }
   const run = (await store.load([runKey(ns, runId)])).filter((entity) => entity !== undefined);
-  await store.commit({ expect: run, remove: run, finish: [{ queue, key, token }] });
+  await write({ expect: run, remove: run, finish: [{ queue, key, token }] });
 }
 
 /** Gives the tasks of an ended session back, run by run. */
@@ -152,7 +154,7 @@ async function giveBackAll(
     const task = entity === undefined ? undefined : (JSON.parse(entity.state) as Task);
     if (task === undefined || task.sessionId !== sessionId) continue;
     await changes.change(runLock(ns, task.runId), async () => {
-      const draft = createDraft(store, ns);
+      const draft = changes.draft(ns);
       const command = { type: "session_ended", sessionId, reason, jitter: jitter() } as const;
       await advance.task(draft, task.taskId, command, system(ns));
       return { ...draft.toChange(), result: undefined };
@@ -165,7 +167,7 @@ async function giveBackAll(
 async function checkSession({ store, changes }: DueDeps, item: Reserved): Promise<void> {
   const { ns, agentId, epoch } = partsOf(item.key);
   await changes.change(agentLock(ns, agentId), async () => {
-    const draft = createDraft(store, ns);
+    const draft = changes.draft(ns);
     const [lease] = await store.leases([{ ns, agentId }]);
     if (lease?.sessionEpoch === epoch) {
       const { untilMs, leaseMs } = lease;

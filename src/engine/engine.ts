@@ -79,7 +79,7 @@ export function createEngine({ store, limits, logger, replicaId }: EngineOptions
     ...createRunCommands({ store, changes, advance, templates, reads: runReads, limits }),
   };
   const tasks = {
-    report: createReports({ store, changes, advance, beats }),
+    report: createReports({ changes, advance, beats }),
     ...createWork({ store, changes, advance, agents, lines, beats, limits }),
   };
   const handle = createDueHandler({ store, changes, advance, beats, slotsMax });

@@ -3,30 +3,29 @@ import { Refused } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Task, TaskCommand } from "../core/task.ts";
 import { leaseTimerAtMs } from "../core/task-times.ts";
-import type { Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
 import type { Beats } from "./beats.ts";
 import type { Caller } from "./caller.ts";
 import type { Changes } from "./changes.ts";
 import { sha256 } from "./digest.ts";
-import { createDraft } from "./draft.ts";
 import { jitter } from "./ids.ts";
 import { taskKey } from "./keys.ts";
 import type { TaskReceipt, TaskReport, Tasks } from "./tasks.ts";
 
 export interface ReportDeps {
-  readonly store: Store;
   readonly changes: Changes;
   readonly advance: Advance;
   readonly beats: Beats;
 }
 
 /** Takes reports of agents about their tasks: one commit each, with all that follows from it. */
-export function createReports({ store, changes, advance, beats }: ReportDeps): Tasks["report"] {
+export function createReports({ changes, advance, beats }: ReportDeps): Tasks["report"] {
   async function runOf(ns: string, taskId: string): Promise<string> {
-    const [entity] = await store.load([taskKey(ns, taskId)]);
-    if (entity === undefined) throw new Refused({ code: "not_found", what: "task", id: taskId });
-    return (JSON.parse(entity.state) as Task).runId;
+    const draft = changes.draft(ns);
+    await draft.load(taskKey(ns, taskId));
+    const task = draft.get<Task>(taskKey(ns, taskId));
+    if (task === undefined) throw new Refused({ code: "not_found", what: "task", id: taskId });
+    return task.runId;
   }
 
   return async (caller, agentId, report) => {
@@ -34,7 +33,7 @@ export function createReports({ store, changes, advance, beats }: ReportDeps): T
     const runId = await runOf(caller.ns, taskId);
     // The lock of the run: the ends of its tasks all meet in it.
     return changes.change(`run/${caller.ns}/${runId}`, async () => {
-      const draft = createDraft(store, caller.ns);
+      const draft = changes.draft(caller.ns);
       const key = taskKey(caller.ns, taskId);
       await draft.load(key);
       const before = draft.get<Task>(key);

@@ -5,7 +5,7 @@ import type { Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
 import type { Caller } from "./caller.ts";
 import type { Changes } from "./changes.ts";
-import { createDraft, type Draft } from "./draft.ts";
+import type { Draft } from "./draft.ts";
 import { newId, newTraceparent } from "./ids.ts";
 import { runKey } from "./keys.ts";
 import type { BulkResult, RunRecord, Runs, RunTarget, StartRun } from "./runs.ts";
@@ -31,7 +31,7 @@ export function createRunCommands(deps: RunDeps): Pick<Runs, "start" | "cancel">
       const runId = start.runId ?? newId(store.nowMs());
       return changes.mutate(caller, runLock(caller.ns, runId), async () => {
         const watchFrom = String(await store.head("runs"));
-        const draft = createDraft(store, caller.ns);
+        const draft = changes.draft(caller.ns);
         const key = runKey(caller.ns, runId);
         await draft.load(key);
         const exists = draft.get<Run>(key) !== undefined;
@@ -68,7 +68,7 @@ export function createRunCommands(deps: RunDeps): Pick<Runs, "start" | "cancel">
   ): Promise<string | undefined> {
     try {
       await changes.change(runLock(caller.ns, runId), async () => {
-        const draft = createDraft(store, caller.ns);
+        const draft = changes.draft(caller.ns);
         await draft.load(runKey(caller.ns, runId));
         const { revision } = recordOf(draft, runId);
         if (expectedRevision !== undefined && expectedRevision !== revision) {

@@ -30,7 +30,7 @@ export function createSessions({
   return {
     async openSession(caller, agentId, options) {
       return changes.mutate(caller, agentLock(caller.ns, agentId), async () => {
-        const draft = await draftOf(store, caller.ns, agentId);
+        const draft = await draftOf(changes, caller.ns, agentId);
         await openIn(draft, caller, agentId, options);
         const { agent, leaseUntilMs } = draftedRecord(draft, agentId, 0);
         if (agent.session === undefined) throw new Error("opening a session left none");
@@ -46,7 +46,7 @@ export function createSessions({
       const { agentId } = JSON.parse(entity.state) as Session;
       refuseOther(caller, agentId);
       return changes.mutate(caller, agentLock(caller.ns, agentId), async () => {
-        const draft = await draftOf(store, caller.ns, agentId);
+        const draft = await draftOf(changes, caller.ns, agentId);
         const reason = caller.reason ?? "closed";
         const command = { type: "close_session", sessionId, epoch, reason } as const;
         await writeAgent(draft, agentId, command, caller);
@@ -70,7 +70,7 @@ export function createSessions({
         state !== undefined && (state !== agent.state || statusText !== agent.statusText);
       if (agent.liveness === (stalled ? "stalled" : "live") && !says) return answer;
       return changes.change(agentLock(caller.ns, agentId), async () => {
-        const draft = await draftOf(store, caller.ns, agentId);
+        const draft = await draftOf(changes, caller.ns, agentId);
         const heard = { type: "heard", sessionId, epoch, stalled } as const;
         await writeAgent(draft, agentId, heard, system(caller.ns));
         const report = { type: "report", state: state ?? agent.state, statusText } as const;

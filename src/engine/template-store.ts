@@ -11,7 +11,7 @@ import { stamp } from "./advance.ts";
 import type { Caller } from "./caller.ts";
 import type { Changes } from "./changes.ts";
 import { sha256 } from "./digest.ts";
-import { createDraft, type Draft } from "./draft.ts";
+import type { Draft } from "./draft.ts";
 import { templateKey, versionKey } from "./keys.ts";
 import { scan } from "./scan.ts";
 import type { TemplateRecord, Templates, TemplateVersion } from "./templates.ts";
@@ -34,7 +34,7 @@ export function createTemplates(store: Store, changes: Changes, limits: Limits):
       const digest = digestOf(template);
       const { templateId } = template;
       return changes.mutate(caller, `template/${caller.ns}/${templateId}`, async () => {
-        const draft = createDraft(store, caller.ns);
+        const draft = changes.draft(caller.ns);
         const source = sourceText === undefined ? {} : { sourceText };
         const publishedAtMs = draft.nowMs;
         const made = { template, ...source, digest, bounds, actor: caller.actor, publishedAtMs };

@@ -8,7 +8,6 @@ import type { Beats } from "./beats.ts";
 import { type Caller, refuseOther, system } from "./caller.ts";
 import type { Changes } from "./changes.ts";
 import { toAssignment } from "./dispatch.ts";
-import { createDraft } from "./draft.ts";
 import { jitter } from "./ids.ts";
 import { taskKey } from "./keys.ts";
 import type { Line, Lines } from "./lines.ts";
@@ -171,7 +170,7 @@ async function offerAgain(store: Store, line: Line, taskIds: readonly string[]):
 
 /** Closes a line and gives back what was handed out on it and never left. */
 async function closeLine(
-  { store, changes, advance, lines }: WorkDeps,
+  { changes, advance, lines }: WorkDeps,
   line: Line,
   unsent: readonly Assignment[],
 ) {
@@ -181,7 +180,7 @@ async function closeLine(
     unsent.map(async ({ task: { taskId, runId, leaseEpoch } }) => {
       try {
         await changes.change(`run/${ns}/${runId}`, async () => {
-          const draft = createDraft(store, ns);
+          const draft = changes.draft(ns);
           const reason = "the assignment was never delivered";
           const release = {
             type: "release",

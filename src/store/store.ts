@@ -138,6 +138,8 @@ export interface Commit {
 
 /** What a commit came to. */
 export interface Committed {
+  /** The store's time: `createdMs` and `updatedMs` of what it put. */
+  readonly atMs: number;
   /** Where the entries landed, in their order. */
   readonly entries: readonly Pick<Entry, "position" | "sequence" | "atMs">[];
   /** The due items that were put with `reserve`, in their order. */

@@ -8,6 +8,7 @@ import { findReply } from "./entities.ts";
 
 /** `Committed` as plain numbers. */
 export interface Written {
+  readonly atMs: number;
   readonly entries: readonly (readonly [position: number, sequence: number, atMs: number])[];
   readonly reserved: readonly Reserved[];
   readonly replayed?: Reply;
@@ -22,7 +23,7 @@ export interface Written {
 export function applyCommit(statements: Statements, counters: Counters, commit: Commit): Written {
   const { reply } = commit;
   const replayed = reply && findReply(statements, reply.ns, reply.key, counters.nowMs);
-  if (replayed !== undefined) return { entries: [], reserved: [], replayed };
+  if (replayed !== undefined) return { atMs: counters.nowMs, entries: [], reserved: [], replayed };
   const found = checkVersions(statements, commit);
   checkTokens(statements, commit);
 
@@ -35,7 +36,7 @@ export function applyCommit(statements: Statements, counters: Counters, commit: 
   const reserved = writeDue(statements, counters, commit);
   writeSessions(statements, commit, counters.nowMs);
   writeReply(statements, commit, counters.nowMs);
-  return { entries, reserved };
+  return { atMs: counters.nowMs, entries, reserved };
 }
 
 /** What a commit writes over. */

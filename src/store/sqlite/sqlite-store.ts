@@ -81,13 +81,13 @@ export class SqliteStore implements Store {
 
   async commit(commit: Commit): Promise<Committed> {
     const written = await this.#write(sizeOf(commit), "commit", toFlat(commit));
-    const { entries, reserved, replayed } = written;
-    if (replayed !== undefined) return { entries: [], reserved: [], replayed };
+    const { atMs: at, entries, reserved, replayed } = written;
+    if (replayed !== undefined) return { atMs: at, entries: [], reserved: [], replayed };
     this.#ringFor(commit);
     const placed = entries.map(([position, sequence, atMs]) => {
       return { position: BigInt(position), sequence, atMs };
     });
-    return { entries: placed, reserved };
+    return { atMs: at, entries: placed, reserved };
   }
 
   reply(ns: string, key: string) {

@@ -119,7 +119,18 @@ export function describeCommits(given: Given): void {
   });
 
   test("an empty commit is carried out", async () => {
-    expect(await given.store.commit({})).toEqual({ entries: [], reserved: [] });
+    const { nowMs: atMs } = given;
+    expect(await given.store.commit({})).toEqual({ atMs, entries: [], reserved: [] });
+  });
+
+  test("what a commit put bears the time that it says", async () => {
+    const { atMs } = await given.store.commit(put(run("a")));
+    expect(await given.load(run("a"))).toMatchObject({ createdMs: atMs, updatedMs: atMs });
+    given.nowMs += 1_000;
+    const later = await given.store.commit(put(run("a"), { version: 1 }));
+    expect(later.atMs).toBe(given.nowMs);
+    const times = { createdMs: atMs, updatedMs: later.atMs };
+    expect(await given.load(run("a"))).toMatchObject(times);
   });
 
   test("thousands at once are all carried out, and one too many is refused", async () => {
