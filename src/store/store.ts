@@ -136,9 +136,8 @@ export interface Commit {
   readonly reply?: Reply & { readonly ns: string; readonly key: string; readonly ttlMs: number };
 }
 
-/** What a commit came to. */
+/** What a commit came to. `atMs` is the store's time: `createdMs` and `updatedMs` of what it put. */
 export interface Committed {
-  /** The store's time: `createdMs` and `updatedMs` of what it put. */
   readonly atMs: number;
   /** Where the entries landed, in their order. */
   readonly entries: readonly Pick<Entry, "position" | "sequence" | "atMs">[];
