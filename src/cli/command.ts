@@ -99,6 +99,8 @@ export interface CommandSpec<A extends Arguments, O extends Options, T> {
   readonly examples: readonly [Example, ...Example[]];
   /** What it can end with besides the usual. */
   readonly exits?: readonly ExitName[];
+  /** It works without any file of settings: to mend one. */
+  readonly isOffline?: true;
   /** Code that is heavy, of the client or `gen`, is imported here and not at the top. */
   run(context: Context<T>, input: Input<A, O>): Promise<ExitName> | Promise<void>;
 }

@@ -2,18 +2,36 @@ import { agentDeregister } from "./agent/deregister.ts";
 import { agentGet } from "./agent/get.ts";
 import { agentHistory } from "./agent/history.ts";
 import { agentList } from "./agent/list.ts";
+import { agentRegister } from "./agent/register.ts";
+import { agentSetState } from "./agent/set-state.ts";
+import { agentWatch } from "./agent/watch.ts";
 import type { Command, Groups } from "./command.ts";
 import { completionCommand } from "./completion/command.ts";
+import { configPath } from "./config/path.ts";
+import { configSet } from "./config/set.ts";
+import { configView } from "./config/view.ts";
+import { devCommand } from "./server/dev.ts";
 import { serveCommand } from "./server/serve-command.ts";
+import { sessionList } from "./session/list.ts";
+import { statusCommand } from "./status.ts";
 import { versionCommand } from "./version.ts";
 
 /** Every command, in the order of help and docs/cli.md. Adding one is a module and its line here. */
 export const COMMANDS: readonly Command[] = [
+  devCommand,
   serveCommand,
+  statusCommand,
   agentList,
   agentGet,
+  agentWatch,
   agentHistory,
+  agentRegister,
   agentDeregister,
+  agentSetState,
+  sessionList,
+  configView,
+  configSet,
+  configPath,
   completionCommand(() => ({ commands: COMMANDS, groups: GROUPS })),
   versionCommand,
 ];
@@ -24,4 +42,6 @@ export const GROUPS: Groups = {
     summary: "who the agents are, what they say and whether they live",
     aliases: ["agents"],
   },
+  session: { summary: "the incarnations of agents", aliases: ["sessions"] },
+  config: { summary: "the settings of this command line" },
 };

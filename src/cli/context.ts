@@ -27,7 +27,7 @@ export interface Context<T = unknown> {
   note(text: string): void;
   /** As `note`, but only at a terminal: summaries, and what to try next. */
   hint(text: string): void;
-  /** Says that a list was cut, and how to go on. */
+  /** Says that a list may have been cut, and how to go on. */
   readonly more: (pageToken: string) => void;
   /** Resolves when the person agrees, or --yes has. @throws {CliError} otherwise. */
   confirm(question: string): Promise<void>;
@@ -95,7 +95,7 @@ export function createContext(options: ContextOptions): Context {
     hint(text) {
       if (process.stderr.isTTY) context.note(text);
     },
-    more: (token) => context.note(`there is more: --limit all, or --page-token ${token}`),
+    more: (token) => context.note(`there may be more: --limit all, or --page-token ${token}`),
     confirm: (question) => confirm(question, flags),
   };
   return context;

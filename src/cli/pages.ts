@@ -9,7 +9,7 @@ export interface Page<T> {
 
 /**
  * The items of a list, page after page, at most `limit`. Says through `onMore`
- * where to go on when there are more.
+ * where to go on when there may be more.
  */
 export async function* pages<T>(
   read: (pageSize: number, pageToken: string) => Promise<Page<T>>,

@@ -48,7 +48,7 @@ async function runCommand(
     return "ok";
   }
   const fields = names && parseFields(String(flags["json"]), names);
-  const sources = await findSources(flags);
+  const sources = await findSources(flags, command.isOffline);
   const settings = readSettings(sources);
   state.server = settings.server;
   state.isJson = settings.output === "json" || fields !== undefined;

@@ -37,15 +37,17 @@ export interface Settings {
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /** Flag, variable, `.opscore.yaml`, profile, top of the user's file, default: the first that is set. */
-export async function findSources(flags: GlobalFlags): Promise<Sources> {
-  const [project, user] = [await findProject(), await readUser()];
+export async function findSources(flags: GlobalFlags, withoutFiles = false): Promise<Sources> {
+  const project = withoutFiles ? undefined : await findProject();
+  const user = withoutFiles ? undefined : await readUser();
   const profile = first(
     fromFlag("profile", flags),
     fromVariable("OPSCORE_PROFILE"),
     fromFile("project", project, project?.values["profile"]),
     fromFile("user", user, user?.values["profile"]),
   );
-  const section = profile.text === undefined ? {} : sectionOf(profile.text, user);
+  const isNamed = profile.text !== undefined && !withoutFiles;
+  const section = isNamed ? sectionOf(profile.text, user) : {};
   const rows = Object.entries<ClientSetting>(CLIENT_SETTINGS).map(([name, setting]) => [
     name,
     first(
@@ -122,7 +124,9 @@ function sectionOf(profile: string, user: SettingsFile | undefined) {
   const known = Object.keys(user?.profiles ?? {});
   throw usage(
     `there is no profile ${JSON.stringify(profile)}`,
-    known.length > 0 ? `there are ${known.join(", ")}` : "opscore config set -p NAME makes one",
+    known.length > 0
+      ? `there are ${known.join(", ")}`
+      : "opscore config set -p NAME KEY VALUE makes one",
   );
 }
 

@@ -30,7 +30,7 @@ export const serveCommand = command({
   async run(_context, input) {
     const { readConfig } = await import("../../config.ts");
     const { serve } = await import("./serve.ts");
-    return await serve(readConfig(flagsOf(input)));
+    return await serve(readConfig(flagsOf(input)), { isBannerShown: process.stdout.isTTY });
   },
 });
 

@@ -1,7 +1,10 @@
 import type { Logger } from "pino";
 import type { Config } from "../../config.ts";
 import { variableOf } from "../../config-table.ts";
+import { VERSION } from "../../version.ts";
 import { type ExitName, exitCode } from "../exit.ts";
+import { CLIENT_SETTINGS } from "../settings-table.ts";
+import { say } from "../streams.ts";
 
 /** A drain that takes longer is given up. */
 const DRAIN_MS = 10_000;
@@ -10,7 +13,10 @@ const DRAIN_MS = 10_000;
 const SAME_PRESS_MS = 250;
 
 /** Serves until a signal or a failure that the server cannot outlive. */
-export async function serve(config: Config): Promise<ExitName> {
+export async function serve(
+  config: Config,
+  { isBannerShown }: { readonly isBannerShown: boolean },
+): Promise<ExitName> {
   // Loaded here so that help and refused settings are quick.
   const { createLogger } = await import("../../logger.ts");
   const { createApp } = await import("../../app.ts");
@@ -26,7 +32,7 @@ export async function serve(config: Config): Promise<ExitName> {
   }
   if (config.tls !== undefined) process.on("SIGHUP", () => reload(app, logger));
   logger.info({ url: app.url }, "serving");
-  if (process.stdout.isTTY) process.stderr.write(banner(app.url, config));
+  if (isBannerShown) say(bannerOf(app.url, config));
 
   const failure = await Promise.race([stop, app.failed.catch((error: unknown) => error)]);
   if (failure !== undefined) logger.fatal({ err: failure }, "the server cannot go on");
@@ -83,13 +89,17 @@ function listenError(error: unknown, { host, port }: Config): unknown {
     : error;
 }
 
-function banner(url: string, { store }: Config): string {
+function bannerOf(url: string, { store }: Config): string {
+  const seconds = (performance.now() / 1_000).toFixed(1);
   const where = store.type === "memory" ? "memory, gone at exit" : store.folder;
+  const server = url === CLIENT_SETTINGS.server.default ? "" : ` -s ${url}`;
   return `
-  Ops-Core   ${url}
-  Protocols  gRPC, gRPC-Web, Connect, JSON, NDJSON and SSE on this one port
+  Ops-Core ${VERSION}   ready in ${seconds} s
+  API        ${url}   gRPC, gRPC-Web, Connect, JSON, NDJSON and SSE on this one port
   Store      ${where}
-  Try        curl -N ${url}/opscore.v1.LoggingService/TailLogs
+  Try        opscore status${server}
+             opscore agent watch${server}
+             curl -N ${url}/opscore.v1.LoggingService/TailLogs
 
 `;
 }
