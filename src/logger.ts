@@ -1,4 +1,4 @@
-import { type Logger, pino } from "pino";
+import { type Logger, pino, stdTimeFunctions } from "pino";
 import type { LogLevel } from "./config-values.ts";
 
 /** Names under which a credential could slip into a line, at the top or one level down. */
@@ -8,6 +8,8 @@ const SECRETS = ["authorization", "cookie", "secret", "token", "apiKey", "apiKey
 export function createLogger(level: LogLevel): Logger {
   return pino({
     level,
+    base: null, // Process and host are known to whoever collects the lines.
+    timestamp: stdTimeFunctions.isoTime,
     redact: {
       paths: SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
       censor: "[redacted]",

@@ -1,4 +1,5 @@
-call() { curl -sS --fail-with-body -H 'content-type: application/json' -d "$2" "$URL/opscore.v1.$1"; }
+URL=${URL:-http://127.0.0.1:6772}
+call() { curl -sS --fail-with-body -w '\n' -H 'content-type: application/json' -d "$2" "$URL/opscore.v1.$1"; }
 
 call WorkflowService/PublishTemplate '{"source": {"text":
   "template_id: hello\nversion: 1.0.0\nmain: {steps: [{id: greet, task: {agent: {capability: greet}, input: {name: input.name}}}]}"}}'

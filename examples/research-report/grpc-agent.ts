@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { create, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { durationMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { type ClientDuplexStream, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { type Callback, createGrpcJsClient } from "opscore/grpc-js";
 import {
   LifecycleService,
   type RegisterAgentResponse,
@@ -15,7 +16,6 @@ import {
   TaskService,
   type WorkTasksResponse,
 } from "../../gen/opscore/v1/task_pb.ts";
-import { type Callback, createGrpcJsClient } from "../../src/client/grpc-js.ts";
 
 /** A failure that the agent reports instead of an output. */
 export class TaskFailed extends Error {

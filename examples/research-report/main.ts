@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type DescEnum, fromJson, toJson } from "@bufbuild/protobuf";
-import { ValueSchema } from "@bufbuild/protobuf/wkt";
-import { Code, type ConnectError } from "@connectrpc/connect";
+import { durationFromMs, ValueSchema } from "@bufbuild/protobuf/wkt";
+import { createOpsClient, type OpsClient, watch } from "opscore/client";
+import type { LogEntry } from "../../gen/opscore/v1/logging_pb.ts";
 import { TaskStateSchema } from "../../gen/opscore/v1/task_pb.ts";
 import {
   type RunEntry,
@@ -15,11 +16,14 @@ import {
   StepStateSchema,
   View,
 } from "../../gen/opscore/v1/workflow_pb.ts";
-import { createOpsClient, type OpsClient, watch } from "../../src/client/index.ts";
 
 const HERE = import.meta.dirname;
 const ROOT = join(HERE, "../..");
 const READY_MS = 20_000;
+/** The server is away for a moment only: look again soon. */
+const BACKOFF_MAX_MS = 500;
+/** No log entry for this long: the last one has come. */
+const QUIET_MS = 500;
 
 /**
  * A workflow on three agents in two languages, through a crash: publishes the
@@ -48,7 +52,8 @@ export async function main(): Promise<void> {
     );
     const runId = await startRun(ops);
     const leaving = new AbortController();
-    const logs = tailLogs(ops, runId, leaving.signal);
+    const filter = `run_id == '${runId}'`;
+    const shown = tailLogs(ops, filter, leaving.signal);
     const killed = await watchRun(ops, runId, async () => {
       say("server", "is killed with SIGKILL");
       server.kill("SIGKILL");
@@ -58,7 +63,7 @@ export async function main(): Promise<void> {
     });
     if (!killed) throw new Error("the run ended before the server was killed");
     leaving.abort();
-    await logs;
+    await showLogsAfter(ops, filter, await shown);
     await printReport(ops, runId);
   } finally {
     for (const child of [server, ...agents]) end(child, "SIGTERM");
@@ -97,10 +102,14 @@ async function watchRun(
   let restarting: Promise<void> | undefined;
   const open = (after: string, options: object) =>
     ops.workflow.watchRuns({ runId, ...(after && { start: startAfter(after) }) }, options);
-  const onInterrupted = (error: ConnectError) =>
-    say("watch", `interrupted (${Code[error.code]}), resumes`);
   let last = 0;
-  for await (const { entries } of watch(open, { onInterrupted })) {
+  let isInterrupted = false;
+  const onInterrupted = () => {
+    if (!isInterrupted) say("watch", `interrupted after entry ${last}, resumes there`);
+    isInterrupted = true;
+  };
+  for await (const { entries } of watch(open, { onInterrupted, backoffMaxMs: BACKOFF_MAX_MS })) {
+    isInterrupted = false;
     for (const entry of entries) {
       if (entry.sequence !== last + 1)
         throw new Error(`entry ${entry.sequence} came after ${last}`);
@@ -130,15 +139,34 @@ function show({ stepPath, body, sequence }: RunEntry): void {
   }
 }
 
-async function tailLogs(ops: OpsClient, runId: string, signal: AbortSignal): Promise<void> {
+/** Shows logs as they are pushed. Returns the cursor behind the last one, where others can go on. */
+async function tailLogs(ops: OpsClient, filter: string, signal: AbortSignal): Promise<string> {
   const open = (after: string, options: object) =>
-    ops.logging.tailLogs(
-      { filter: `run_id == '${runId}'`, ...(after && { start: startAfter(after) }) },
-      options,
-    );
-  for await (const { entries } of watch(open, { signal })) {
-    for (const { agentId, message } of entries) say("log", `${agentId}: ${message}`);
+    ops.logging.tailLogs({ filter, ...(after && { start: startAfter(after) }) }, options);
+  let last = "";
+  for await (const { entries, cursor } of watch(open, { signal, backoffMaxMs: BACKOFF_MAX_MS })) {
+    entries.forEach(showLog);
+    last = cursor;
   }
+  return last;
+}
+
+/** What a tail that was cut off by the end of the run has not shown: the same journal, page by page. */
+async function showLogsAfter(ops: OpsClient, filter: string, cursor: string): Promise<void> {
+  for (let after = cursor; ; ) {
+    const page = await ops.logging.listLogEntries({
+      filter,
+      after,
+      wait: durationFromMs(QUIET_MS),
+    });
+    if (page.entries.length === 0) return;
+    page.entries.forEach(showLog);
+    after = page.next;
+  }
+}
+
+function showLog({ agentId, message }: LogEntry): void {
+  say("log", `${agentId}: ${message}`);
 }
 
 function startAfter(after: string) {

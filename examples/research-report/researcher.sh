@@ -17,9 +17,10 @@ call() {
   done
 }
 
-# field EXPRESSION: reads JSON from standard input; `it` is the message.
+# field JSON EXPRESSION: a part of it, or JSON made of it; `it` is the JSON.
 field() {
-  node -e 'const it = JSON.parse(require("fs").readFileSync(0, "utf8")); const v = ('"$1"'); process.stdout.write(typeof v === "string" ? v : JSON.stringify(v ?? null))'
+  node -p 'const it = JSON.parse(process.argv[1]); const part = ('"$2"');
+    typeof part === "string" ? part : JSON.stringify(part)' "$1"
 }
 
 answer=$(call LifecycleService/RegisterAgent '{
@@ -28,19 +29,21 @@ answer=$(call LifecycleService/RegisterAgent '{
   "openSession": {},
   "requestId": "researcher-'$$'"
 }')
-session=$(printf %s "$answer" | field 'it.agent.session.sessionId')
-epoch=$(printf %s "$answer" | field 'it.agent.session.epoch')
+session=$(field "$answer" it.agent.session.sessionId)
+epoch=$(field "$answer" it.agent.session.epoch)
 
 while :; do
   polled=$(call TaskService/PollTasks '{"sessionId": "'"$session"'", "epoch": '"$epoch"', "wait": "5s", "autoAck": true}')
-  task=$(printf %s "$polled" | field '(it.assignments ?? [])[0]?.taskId ?? ""')
+  task=$(field "$polled" 'it.assignments?.[0] ?? ""')
   [ -n "$task" ] || continue
-  lease=$(printf %s "$polled" | field 'it.assignments[0].leaseEpoch')
-  output=$(printf %s "$polled" | field '({json: {question: it.assignments[0].input.json.question, answer: `${it.assignments[0].input.json.question} Nobody knows for sure.`}})')
-  call LoggingService/LogOperations "$(printf %s "$polled" | field '({entries: [{operation: "agent.work", severity: "SEVERITY_INFO", agentId: "'$agent'", taskId: it.assignments[0].taskId, runId: it.assignments[0].runId, stepPath: it.assignments[0].stepPath, message: `looked up: ${it.assignments[0].input.json.question}`}]})')" >/dev/null
-  # Keyed by task and lease: sent again after a lost answer, it counts once.
+  entry=$(field "$task" '{operation: "agent.work", severity: "SEVERITY_INFO", agentId: "'$agent'",
+    taskId: it.taskId, runId: it.runId, stepPath: it.stepPath,
+    message: `looked up: ${it.input.json.question}`}')
+  call LoggingService/LogOperations "{\"entries\": [$entry]}" >/dev/null
+  report=$(field "$task" '{taskId: it.taskId, leaseEpoch: it.leaseEpoch, output: {json: {
+    question: it.input.json.question, answer: `${it.input.json.question} Nobody knows for sure.`}}}')
+  # Keyed by task and lease: sent again after a lost answer, it counts once. A refusal is not repeated:
+  # then the task is another's.
   curl -sS -o /dev/null --retry 20 --retry-all-errors --retry-delay 0 --max-time 10 \
-    -H 'content-type: application/json' \
-    -d '{"taskId": "'"$task"'", "leaseEpoch": '"$lease"', "output": '"$output"'}' \
-    "$url/opscore.v1.TaskService/CompleteTask" || true
+    -H 'content-type: application/json' -d "$report" "$url/opscore.v1.TaskService/CompleteTask" || true
 done

@@ -31,21 +31,33 @@ test("the research report gets written through a crash, by agents in two languag
     expect([part, found?.index, text]).toEqual([part, expect.any(Number), text]);
     at += found?.index ?? 0;
   }
-  expect(text).toMatch(/watch +interrupted/);
-  expect(text).toMatch(/log +\S+: starts plan/);
+  expect(text.match(/^watch +interrupted after entry \d+/gm)).toHaveLength(1);
+  const logs = [...text.matchAll(/^log +(.*)$/gm)].map(([, line]) => line);
+  // What is logged last comes at the moment the run ends.
+  for (const line of ["planner: starts plan, attempt 1", "writer: finished revise"])
+    expect(logs.filter((shown) => shown === line)).toEqual([line]);
   expect(text.slice(at)).toContain("tea");
 }, 90_000);
 
 test("the blocks of the README are the files that are run here, and run as it says", async () => {
-  const blocks = [...readFileSync("README.md", "utf8").matchAll(BLOCK)];
+  const readme = readFileSync("README.md", "utf8");
+  const blocks = [...readme.matchAll(BLOCK)];
   const files = ["examples/readme/curl.sh", "examples/readme/watch.ts"];
   expect(blocks.map(([, file]) => file)).toEqual(files);
   for (const [, file = "", block] of blocks) expect(readFileSync(file, "utf8")).toBe(block);
 
-  const { url: URL } = await startServer();
+  const server = await startServer();
+  const { url: URL } = server;
+  expect(withoutValues(server.output)).toEqual(withoutValues(logBlock(readme)));
   const curl = await run("sh", ["-eu", "examples/readme/curl.sh"], { URL });
   expect([curl.code, curl.text]).toEqual([0, expect.stringContaining("RUN_STATE_SUCCEEDED")]);
   expect(curl.text.slice(curl.text.lastIndexOf("RUN_STATE_SUCCEEDED"))).toContain("Hello, Ada");
+
+  // Whoever pastes the block has set nothing.
+  const [setting = ""] = readFileSync("examples/readme/curl.sh", "utf8").split("\n");
+  const unset = await run("sh", ["-euc", `${setting}; echo "$URL"`]);
+  expect(unset).toEqual({ code: 0, text: "http://127.0.0.1:6772\n" });
+  expect(jsonLines(curl.text)).toHaveLength(4);
 
   const watch = await run(process.execPath, ["examples/readme/watch.ts"], { URL });
   expect(watch.code).toBe(0);
@@ -55,6 +67,27 @@ test("the blocks of the README are the files that are run here, and run as it sa
   expect(lines.at(-1)).toMatch(/ run/);
   expect(lines).toContainEqual(expect.stringMatching(/ task greet$/));
 });
+
+function jsonLines(text: string): readonly Record<string, unknown>[] {
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
+
+function logBlock(readme: string): string {
+  return /```text\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
+}
+
+/** The lines of a log, without what differs from start to start. */
+function withoutValues(text: string): readonly object[] {
+  return jsonLines(text).map(({ level, msg, time, ...rest }) => ({
+    level,
+    msg,
+    time: typeof time,
+    names: Object.keys(rest),
+  }));
+}
 
 /** Runs a command to its end, or to the end of our patience. */
 async function run(
