@@ -48,7 +48,10 @@ test("the blocks of the README are the files that are run here, and run as it sa
 
   const server = await startServer();
   const { url: URL } = server;
-  expect(withoutValues(server.output)).toEqual(withoutValues(logBlock(readme)));
+  // It answers a moment before it says so.
+  await expect
+    .poll(() => withoutValues(server.output), { timeout: LONGEST_MS })
+    .toEqual(withoutValues(logBlock(readme)));
   const curl = await run("sh", ["-eu", "examples/readme/curl.sh"], { URL });
   expect([curl.code, curl.text]).toEqual([0, expect.stringContaining("RUN_STATE_SUCCEEDED")]);
   expect(curl.text.slice(curl.text.lastIndexOf("RUN_STATE_SUCCEEDED"))).toContain("Hello, Ada");
