@@ -34,8 +34,8 @@ export interface Beats {
   last(task: Task): { readonly held: HeldTask; readonly untilMs: number } | undefined;
 }
 
-/** Words of agents kept in memory; the oldest go first. */
-const WORDS_MAX = 100_000;
+/** Tasks and sessions remembered here; the oldest go first. */
+const REMEMBERED_MAX = 100_000;
 
 /** Offers in a row that a session let lapse before its stream counts as dead. */
 const LAPSES_MAX = 2;
@@ -61,14 +61,6 @@ export function createBeats(store: Store): Beats {
     return found?.held.leaseEpoch === leaseEpoch ? found : undefined;
   }
 
-  function keep(said: Words): void {
-    const { taskId } = said.held;
-    words.delete(taskId);
-    words.set(taskId, said);
-    const [oldest] = words.keys();
-    if (words.size > WORDS_MAX && oldest !== undefined) words.delete(oldest);
-  }
-
   async function renew(ns: string, task: Task, held: HeldTask): Promise<boolean> {
     const nowMs = store.nowMs();
     const before = last(task);
@@ -76,35 +68,47 @@ export function createBeats(store: Store): Beats {
     const movedAtMs = before?.held.progress === held.progress ? before.movedAtMs : nowMs;
     const untilMs = renewedUntilMs(task, nowMs, movedAtMs);
     if (untilMs === undefined) return false;
-    keep({ held, movedAtMs, untilMs });
-    if (untilMs > nowMs) {
+    remember(words, task.taskId, { held, movedAtMs, untilMs });
+    // An offer ends by its ack: a beat that saw it before must not move its timer back.
+    if (untilMs > nowMs && task.state !== "assigned") {
       const { key } = leaseTimer(ns, task.taskId, task.leaseEpoch);
       await timers({ key, dueAtMs: untilMs });
     }
     return untilMs <= nowMs;
   }
 
+  /** Renews the leases of the tasks it holds. @returns whether one stands still. */
+  async function renewAll(
+    ns: string,
+    agentId: string,
+    held: readonly HeldTask[],
+    directives: Directive[],
+  ): Promise<boolean> {
+    const entities = await store.load(held.map(({ taskId }) => taskKey(ns, taskId)));
+    const renewals = held.map(async (item, i) => {
+      const entity = entities[i];
+      const task = entity === undefined ? undefined : (JSON.parse(entity.state) as Task);
+      const directive = directiveFor(task, item, agentId);
+      if (directive !== undefined) directives.push(directive);
+      if (task === undefined || directive?.type === "drop_task") words.delete(item.taskId);
+      else return renew(ns, task, item);
+      return false;
+    });
+    return (await Promise.all(renewals)).some(Boolean);
+  }
+
   return {
-    async beat(ns, agent, held) {
-      const { session: open } = agent;
+    async beat(ns, { agentId, session: open }, held) {
       if (open === undefined) return undefined;
-      const lease = { ns, agentId: agent.agentId, sessionEpoch: open.epoch, leaseMs: open.leaseMs };
-      const current = session(lease);
-      const entities = await store.load(held.map(({ taskId }) => taskKey(ns, taskId)));
+      const lease = { ns, agentId, sessionEpoch: open.epoch, leaseMs: open.leaseMs };
       const directives: Directive[] = [];
-      const renewals = held.map(async (item, i) => {
-        const entity = entities[i];
-        const task = entity === undefined ? undefined : (JSON.parse(entity.state) as Task);
-        const directive = directiveFor(task, item, agent.agentId);
-        if (directive !== undefined) directives.push(directive);
-        if (task === undefined || directive?.type === "drop_task") words.delete(item.taskId);
-        else return renew(ns, task, item);
-        return false;
-      });
-      const isStill = (await Promise.all(renewals)).some(Boolean);
+      const [isCurrent, isStill] = await Promise.all([
+        session(lease),
+        renewAll(ns, agentId, held, directives),
+      ]);
+      if (!isCurrent) return undefined;
       const isDeaf = (lapses.get(open.sessionId) ?? 0) >= LAPSES_MAX;
       if (isDeaf) directives.push({ type: "reopen_stream" });
-      if (!(await current)) return undefined;
       const leaseUntilMs = store.nowMs() + open.leaseMs;
       return { leaseUntilMs, directives, stalled: isStill || isDeaf };
     },
@@ -116,7 +120,10 @@ export function createBeats(store: Store): Beats {
       return store.nowMs() - said.movedAtMs >= heartbeatMs;
     },
 
-    offerLapsed: (sessionId) => void lapses.set(sessionId, (lapses.get(sessionId) ?? 0) + 1),
+    offerLapsed(sessionId) {
+      remember(lapses, sessionId, (lapses.get(sessionId) ?? 0) + 1);
+    },
+
     offersArrive: (sessionId) => void lapses.delete(sessionId),
     last,
   };
@@ -135,6 +142,13 @@ function directiveFor(
   if (isEnded(task)) return drop(`the task is ${task.state}`);
   if (task.cancel === undefined) return undefined;
   return { type: "cancel_task", taskId, leaseEpoch, ...task.cancel };
+}
+
+function remember<T>(known: Map<string, T>, name: string, value: T): void {
+  known.delete(name);
+  known.set(name, value);
+  const [oldest] = known.keys();
+  if (known.size > REMEMBERED_MAX && oldest !== undefined) known.delete(oldest);
 }
 
 /** Gathers single calls into one; each gets its own answer. */

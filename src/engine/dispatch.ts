@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Agent } from "../core/agent.ts";
 import { isRefused, Refused } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
-import { type Candidate, pickAgent } from "../core/match.ts";
+import { type Candidate, fits, pickAgent } from "../core/match.ts";
 import type { Task } from "../core/task.ts";
 import { isWaiting } from "../core/task-states.ts";
 import { attemptDeadlineMs, leaseTimerAtMs } from "../core/task-times.ts";
@@ -42,17 +42,18 @@ export interface DispatchDeps {
 export async function dispatch(deps: DispatchDeps, signal: AbortSignal): Promise<void> {
   const { store, lines, logger } = deps;
   const stopped = aborted(signal);
+  let reach: Reach = new Map();
   while (!signal.aborted) {
     const rung = lines.rung; // Taken before looking: a line that opens now is not missed.
     const wanting = lines.wanting();
-    const wants = wantsOf(wanting);
+    const wants = wantsOf(wanting, reach);
     if (wants.length === 0) {
       await Promise.race([rung, stopped]);
       continue;
     }
     try {
       const items = await store.claim(wants, deps.replicaId, RESERVE_MS);
-      if (items.length > 0) await handOut(deps, items);
+      if (items.length > 0) reach = further(reach, wants, items, await handOut(deps, items));
       else {
         for (const line of wanting) line.markLooked();
         await readyOr(
@@ -70,17 +71,47 @@ export async function dispatch(deps: DispatchDeps, signal: AbortSignal): Promise
   }
 }
 
+/**
+ * How many items of a queue are taken for each one that is wanted: one, as long as those in front
+ * fit. A crowd that fits nobody is passed in strides that double, before it comes back.
+ */
+type Reach = ReadonlyMap<string, number>;
+
+interface Want {
+  readonly queue: string;
+  readonly limit: number;
+}
+
 /** The queues that open lines could take from, and how much. */
-function wantsOf(lines: readonly Line[]): { queue: string; limit: number }[] {
+function wantsOf(lines: readonly Line[], reach: Reach): Want[] {
   const limits = new Map<string, number>();
-  for (const { options, wanting } of lines) {
-    const names = ["", ...options.agent.spec.capabilities.map(({ name }) => name)];
-    for (const name of names) {
-      const queue = taskQueue(options.ns, name);
-      limits.set(queue, Math.min(CLAIM_MAX, (limits.get(queue) ?? 0) + wanting));
+  for (const line of lines) {
+    for (const queue of queuesOf(line)) {
+      const more = line.wanting * (reach.get(queue) ?? 1);
+      limits.set(queue, Math.min(CLAIM_MAX, (limits.get(queue) ?? 0) + more));
     }
   }
   return [...limits].map(([queue, limit]) => ({ queue, limit }));
+}
+
+function queuesOf({ options: { ns }, agent }: Line): string[] {
+  return ["", ...agent.spec.capabilities.map(({ name }) => name)].map((name) =>
+    taskQueue(ns, name),
+  );
+}
+
+function further(
+  reach: Reach,
+  wants: readonly Want[],
+  items: readonly Reserved[],
+  fitted: ReadonlySet<string>,
+): Reach {
+  const seen = new Set(items.map(({ queue }) => queue));
+  const next = (queue: string) => {
+    if (fitted.has(queue)) return 1;
+    return Math.min(CLAIM_MAX, (reach.get(queue) ?? 1) * (seen.has(queue) ? 2 : 1));
+  };
+  return new Map(wants.map(({ queue }) => [queue, next(queue)]));
 }
 
 /** Waits for a ready item in one of the queues, or for a line to ask for something else. */
@@ -103,63 +134,82 @@ async function readyOr(
   }
 }
 
-async function handOut(deps: DispatchDeps, items: readonly Reserved[]): Promise<void> {
+/** @returns the queues that something was handed out of. */
+async function handOut(
+  deps: DispatchDeps,
+  items: readonly Reserved[],
+): Promise<ReadonlySet<string>> {
   const { store, lines } = deps;
   const tasks = await store.load(items.map((item) => taskKey(nsOf(item), taskIdOf(item))));
-  const agents = await loadAgents(store, lines.wanting());
+  const takers = takersOf(lines.wanting());
   const now = store.nowMs();
-  const work: Promise<void>[] = [];
-  for (const [i, item] of items.entries()) {
+  const fitted = new Set<string>();
+  const work = items.map((item, i) => {
     const entity = tasks[i];
     const task = entity === undefined ? undefined : (JSON.parse(entity.state) as Task);
-    if (task === undefined || !isWaiting(task)) {
-      work.push(finish(store, item));
-      continue;
-    }
-    const candidates = lines.wanting().flatMap((line) => candidateOf(line, nsOf(item), agents));
+    if (task === undefined || !isWaiting(task)) return finish(store, item);
+    const candidates = (takers.get(item.queue) ?? []).flatMap(candidateOf);
+    if (candidates.length === 0 && lines.wanting().length === 0) return putBack(deps, item);
     const chosen = pickAgent(task, candidates);
-    work.push(
-      chosen === undefined ? giveBack(deps, item, now) : assign(deps, item, task, chosen.line),
-    );
-  }
+    if (chosen === undefined) return giveBack(deps, item, now);
+    fitted.add(item.queue);
+    return assign(deps, item, task, chosen);
+  });
   await Promise.all(work);
+  return fitted;
+}
+
+/** The lines that can take from each queue. */
+function takersOf(lines: readonly Line[]): ReadonlyMap<string, readonly Line[]> {
+  const takers = new Map<string, Line[]>();
+  for (const line of lines) {
+    for (const queue of queuesOf(line)) {
+      const found = takers.get(queue);
+      if (found === undefined) takers.set(queue, [line]);
+      else found.push(line);
+    }
+  }
+  return takers;
 }
 
 interface LineCandidate extends Candidate {
   readonly line: Line;
 }
 
-function candidateOf(line: Line, ns: string, agents: ReadonlyMap<string, Agent>): LineCandidate[] {
-  const agent = agents.get(`${line.options.ns}/${line.options.agent.agentId}`);
-  if (line.options.ns !== ns || agent?.session?.sessionId !== line.options.sessionId) return [];
-  return [{ line, agent, slotsFree: line.wanting, idleSinceMs: line.slots.idleSinceMs }];
+function candidateOf(line: Line): LineCandidate[] {
+  const { agent, wanting: slotsFree, slots } = line;
+  if (slotsFree === 0 || !isOf(agent, line)) return [];
+  return [{ line, agent, slotsFree, idleSinceMs: slots.idleSinceMs }];
 }
 
-/** The agents of the lines as they are now: a line knows its agent only as it was when opened. */
-async function loadAgents(store: Store, lines: readonly Line[]): Promise<Map<string, Agent>> {
-  const names = new Map(
-    lines.map(({ options: { ns, agent } }) => [
-      `${ns}/${agent.agentId}`,
-      agentKey(ns, agent.agentId),
-    ]),
-  );
-  const entities = await store.load([...names.values()]);
-  return new Map(
-    [...names.keys()].flatMap((name, i) => {
-      const entity = entities[i];
-      return entity === undefined ? [] : [[name, JSON.parse(entity.state) as Agent] as const];
-    }),
-  );
+/** Whether the line belongs to the present session of the agent. */
+function isOf({ session }: Agent, { options }: Line): boolean {
+  return session?.sessionId === options.sessionId && session.closedAtMs === undefined;
 }
 
-/** The hand-out: attempt and lease epoch rise in the commit, then the line hears of it. */
-async function assign(deps: DispatchDeps, item: Reserved, task: Task, line: Line): Promise<void> {
-  const { changes, advance, limits, logger } = deps;
-  const { ns, agent, sessionId, epoch, leaseMs, autoAck } = line.options;
+/**
+ * The hand-out: attempt and lease epoch rise in the commit, then the line hears of it. It was picked
+ * by what the line knows of its agent, and holds only if the agent still is so.
+ */
+async function assign(
+  deps: DispatchDeps,
+  item: Reserved,
+  task: Task,
+  { line, slotsFree }: LineCandidate,
+): Promise<void> {
+  const { store, changes, advance, limits, logger } = deps;
+  const { ns, sessionId, epoch, leaseMs, autoAck } = line.options;
+  const key = agentKey(ns, line.agent.agentId);
   using _slot = line.reserve();
   try {
     const assignment = await changes.change(`run/${ns}/${task.runId}`, async () => {
       const draft = changes.draft(ns);
+      await draft.load(key);
+      const agent = draft.get<Agent>(key);
+      if (agent === undefined || !isOf(agent, line) || !fits(task, agent, slotsFree)) {
+        return { result: undefined };
+      }
+      draft.require(key);
       const command = {
         type: "assign",
         agentId: agent.agentId,
@@ -174,7 +224,8 @@ async function assign(deps: DispatchDeps, item: Reserved, task: Task, line: Line
       const handed = draft.get<Task>(taskKey(ns, task.taskId));
       return { ...draft.toChange(), result: handed && toAssignment(handed) };
     });
-    if (assignment !== undefined) line.hand(assignment);
+    if (assignment === undefined) await giveBack(deps, item, store.nowMs());
+    else line.hand(assignment);
   } catch (error) {
     // Lost to somebody else, or the task moved on: the item is theirs, or comes back by itself.
     if (!(error instanceof Refused)) throw error;
@@ -197,6 +248,12 @@ export function toAssignment(task: Task): Assignment | undefined {
 /** Drops an item whose task has moved on. */
 async function finish(store: Store, { queue, key, token }: Reserved): Promise<void> {
   await unlessLost(store.commit({ finish: [{ queue, key, token }] }));
+}
+
+/** Puts an item back as it was: nobody is left to look at it. */
+async function putBack({ store }: DispatchDeps, item: Reserved): Promise<void> {
+  const { untilMs: _, token, ...put } = item;
+  await unlessLost(store.commit({ finish: [item], due: [put] }));
 }
 
 /** Puts an item back for a while, longer each time. */

@@ -31,6 +31,8 @@ export interface Draft {
   /** When it was created, Unix ms; `undefined`: it does not exist yet. */
   createdMs(key: EntityKey): number | undefined;
   put(key: EntityKey, put: Put): void;
+  /** The commit holds only if nobody else wrote this entity since it was loaded. */
+  require(key: EntityKey): void;
   remove(key: EntityKey): void;
   entry(of: EntityKey, body: AgentEntryBody | RunEntryBody): void;
   due(put: DuePut): void;
@@ -86,6 +88,8 @@ export function createDraft(entities: EntityCache, ns: string): Draft {
       Object.assign(slot(key), { state: put.state, put, written: true });
     },
 
+    require: (key) => void Object.assign(slot(key), { required: true }),
+
     remove(key) {
       Object.assign(slot(key), { state: undefined, put: undefined, written: true });
     },
@@ -106,7 +110,9 @@ export function createDraft(entities: EntityCache, ns: string): Draft {
       if (written.length === 0 && quiet && due.size === 0 && finish.size === 0) return {};
       const puts = written.flatMap(({ key, put }) => (put ? [{ key, ...put }] : []));
       const commit: Commit = {
-        expect: written.map(({ key, known }) => ({ ...keyOf(key), version: known.version })),
+        expect: [...seen.values()].filter(isExpected).map(({ key, known }) => {
+          return { ...keyOf(key), version: known.version };
+        }),
         put: puts.map(({ key, ...put }) => {
           return { ...keyOf(key), ...put, state: JSON.stringify(put.state) };
         }),
@@ -130,6 +136,11 @@ interface Slot {
   state: object | undefined;
   put?: Put | undefined;
   written: boolean;
+  required?: boolean;
+}
+
+function isExpected({ written, required = false }: Slot): boolean {
+  return written || required;
 }
 
 function keyOf({ ns, kind, id }: EntityKey): EntityKey {

@@ -1,7 +1,8 @@
 import { isRefused } from "../core/errors.ts";
+import type { Limits } from "../core/limits.ts";
 import type { Task, TaskCommand } from "../core/task.ts";
 import { attemptDeadlineMs, totalDeadlineMs } from "../core/task-times.ts";
-import type { Commit, Reserved, Store } from "../store/store.ts";
+import type { Commit, DuePut, EntityKey, Reserved, Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
 import { leasesOf } from "./agent-reads.ts";
 import { agentLock } from "./agent-registry.ts";
@@ -11,9 +12,17 @@ import { system } from "./caller.ts";
 import type { Changes } from "./changes.ts";
 import type { Draft } from "./draft.ts";
 import { jitter } from "./ids.ts";
-import { runKey, SESSION_CHECKS, type Timer, taskKey } from "./keys.ts";
+import {
+  runKey,
+  SESSION_CHECKS,
+  sessionKey,
+  sessionRetireTimer,
+  type Timer,
+  taskKey,
+} from "./keys.ts";
 import { runLock } from "./run-starts.ts";
 import type { Patience } from "./ticker.ts";
+import { dueOfTask } from "./timers.ts";
 
 /** Entities of a run removed in one commit. */
 const RETIRE_SLICE = 500;
@@ -23,8 +32,7 @@ export interface DueDeps {
   readonly changes: Changes;
   readonly advance: Advance;
   readonly beats: Beats;
-  /** Most leases an agent can hold. */
-  readonly slotsMax: number;
+  readonly limits: Limits;
 }
 
 /** Does what is due. Each handler is idempotent and finishes its item by the token, in its commit. */
@@ -33,7 +41,7 @@ export function createDueHandler(
 ): (item: Reserved, patience: Patience) => Promise<void> {
   return async (item, patience) => {
     try {
-      if (item.queue === SESSION_CHECKS) return await checkSession(deps, item);
+      if (item.queue === SESSION_CHECKS) return await checkSession(deps, item, patience);
       const timer = JSON.parse(item.payload ?? "null") as Timer;
       switch (timer.type) {
         case "lease":
@@ -46,6 +54,8 @@ export function createDueHandler(
           return await deadline(deps, item, timer);
         case "retire":
           return await retire(deps, item, timer);
+        case "retire_session":
+          return await remove(deps, item, sessionKey(timer.ns, timer.sessionId));
         case "session_ended":
           return await giveBackAll(deps, item, timer);
       }
@@ -71,12 +81,8 @@ async function leaseOver(
   const nowMs = store.nowMs();
   const timedOut =
     task !== undefined && nowMs >= Math.min(attemptDeadlineMs(task), totalDeadlineMs(task));
-  if (!timedOut && nowMs < patience.untilMs) {
-    const { queue, key, token, payload } = item;
-    const due = [{ queue, key, dueAtMs: patience.untilMs, ...(payload && { payload }) }];
-    await store.commit({ finish: [{ queue, key, token }], due });
-    return;
-  }
+  const patientUntilMs = patience.untilMs(task?.lease?.leaseMs ?? 0);
+  if (!timedOut && nowMs < patientUntilMs) return await putOff(store, item, patientUntilMs);
   const noProgress = task !== undefined && beats.isStill(task);
   const command = {
     type: "lease_timer",
@@ -90,6 +96,12 @@ async function leaseOver(
   }
 }
 
+async function putOff(store: Store, item: Reserved, dueAtMs: number): Promise<void> {
+  const { queue, key, token, payload } = item;
+  const due = [{ queue, key, dueAtMs, ...(payload !== undefined && { payload }) }];
+  await store.commit({ finish: [{ queue, key, token }], due });
+}
+
 async function moveTask(
   { changes, advance }: DueDeps,
   item: Reserved,
@@ -98,11 +110,12 @@ async function moveTask(
 ): Promise<void> {
   await changes.change(runLock(ns, runId), async () => {
     const draft = changes.draft(ns);
-    await draft.load(taskKey(ns, taskId));
-    if (draft.get(taskKey(ns, taskId)) !== undefined) {
-      await advance.task(draft, taskId, command, system(ns));
-    }
-    return finished(draft, item);
+    const key = taskKey(ns, taskId);
+    await draft.load(key);
+    if (draft.get(key) === undefined) return finished(draft, item);
+    await advance.task(draft, taskId, command, system(ns));
+    const task = draft.get<Task>(key);
+    return finished(draft, item, task && dueOfTask(ns, task));
   });
 }
 
@@ -123,10 +136,11 @@ async function deadline(
 
 /** A run goes with everything it owns, in slices; the run itself goes last. */
 async function retire(
-  { store, changes }: DueDeps,
-  { queue, key, token }: Reserved,
+  deps: DueDeps,
+  item: Reserved,
   { ns, runId }: Extract<Timer, { type: "deadline" | "retire" }>,
 ): Promise<void> {
+  const { store, changes } = deps;
   const write = (commit: Commit) =>
     changes.change(runLock(ns, runId), async () => ({ commit, result: undefined }));
   for (const kind of ["step", "task"] as const) {
@@ -137,18 +151,26 @@ async function retire(
       await write({ expect: entities, remove: entities });
     }
   }
-  const run = (await store.load([runKey(ns, runId)])).filter((entity) => entity !== undefined);
-  await write({ expect: run, remove: run, finish: [{ queue, key, token }] });
+  await remove(deps, item, runKey(ns, runId));
 }
 
-/** Gives the tasks of an ended session back, run by run. */
+async function remove({ changes }: DueDeps, item: Reserved, key: EntityKey): Promise<void> {
+  await changes.change(`${key.kind}/${key.ns}/${key.id}`, async () => {
+    const draft = changes.draft(key.ns);
+    await draft.load(key);
+    if (draft.get(key) !== undefined) draft.remove(key);
+    return finished(draft, item);
+  });
+}
+
+/** Gives the tasks of an ended session back, run by run. The session is kept as long as its history. */
 async function giveBackAll(
   deps: DueDeps,
-  { queue, key, token }: Reserved,
+  { queue, key, token, dueAtMs: endedAtMs }: Reserved,
   { ns, agentId, sessionId, reason }: Extract<Timer, { type: "session_ended" }>,
 ): Promise<void> {
-  const { store, changes, advance, slotsMax } = deps;
-  const ids = await leasesOf(store, ns, agentId, slotsMax);
+  const { store, changes, advance, limits } = deps;
+  const ids = await leasesOf(store, ns, agentId, limits.slots);
   const entities = await store.load(ids.map((taskId) => taskKey(ns, taskId)));
   for (const entity of entities) {
     const task = entity === undefined ? undefined : (JSON.parse(entity.state) as Task);
@@ -160,12 +182,25 @@ async function giveBackAll(
       return { ...draft.toChange(), result: undefined };
     });
   }
-  await store.commit({ finish: [{ queue, key, token }] });
+  const timer: Timer = { type: "retire_session", ns, sessionId };
+  const retire = {
+    ...sessionRetireTimer(ns, sessionId),
+    dueAtMs: endedAtMs + limits.journal_retention_ms,
+    payload: JSON.stringify(timer),
+  };
+  await store.commit({ finish: [{ queue, key, token }], due: [retire] });
 }
 
 /** A session was silent for half its lease, or for all of it. */
-async function checkSession({ store, changes }: DueDeps, item: Reserved): Promise<void> {
+async function checkSession(
+  { store, changes }: DueDeps,
+  item: Reserved,
+  patience: Patience,
+): Promise<void> {
   const { ns, agentId, epoch } = partsOf(item.key);
+  const [silent] = await store.leases([{ ns, agentId }]);
+  const patientUntilMs = patience.untilMs(silent?.leaseMs ?? 0);
+  if (store.nowMs() < patientUntilMs) return await putOff(store, item, patientUntilMs);
   await changes.change(agentLock(ns, agentId), async () => {
     const draft = changes.draft(ns);
     const [lease] = await store.leases([{ ns, agentId }]);
@@ -178,8 +213,11 @@ async function checkSession({ store, changes }: DueDeps, item: Reserved): Promis
   });
 }
 
-function finished(draft: Draft, { queue, key, token }: Reserved) {
+/** A timer that came too early for its task stays: nothing else would ever end the wait. */
+function finished(draft: Draft, { queue, key, token }: Reserved, still: readonly DuePut[] = []) {
   draft.finish({ queue, key, token });
+  const again = still.find((item) => item.queue === queue && item.key === key);
+  if (again !== undefined) draft.due(again);
   return { ...draft.toChange(), result: undefined };
 }
 

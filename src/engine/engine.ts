@@ -82,7 +82,7 @@ export function createEngine({ store, limits, logger, replicaId }: EngineOptions
     report: createReports({ changes, advance, beats }),
     ...createWork({ store, changes, advance, agents, lines, beats, limits }),
   };
-  const handle = createDueHandler({ store, changes, advance, beats, slotsMax });
+  const handle = createDueHandler({ store, changes, advance, beats, limits });
   const stopping = new AbortController();
   let working: Promise<unknown> = Promise.resolve();
 

@@ -76,6 +76,12 @@ export const sessionEndTimer = (ns: string, sessionId: string): DueKey => ({
   key: `session/${ns}/${sessionId}/end`,
 });
 
+/** Removes an ended session after its retention. */
+export const sessionRetireTimer = (ns: string, sessionId: string): DueKey => ({
+  queue: TIMERS,
+  key: `session/${ns}/${sessionId}/retire`,
+});
+
 /** What a timer in `sys/timer` is for, as its payload. */
 export type Timer =
   | {
@@ -92,6 +98,7 @@ export type Timer =
       readonly taskId: string;
     }
   | { readonly type: "deadline" | "retire"; readonly ns: string; readonly runId: string }
+  | { readonly type: "retire_session"; readonly ns: string; readonly sessionId: string }
   /** Tasks of an ended session that are still to be given back. */
   | {
       readonly type: "session_ended";

@@ -15,12 +15,17 @@ class Slots {
     this.idleSinceMs = nowMs;
   }
 
+  get isStarted(): boolean {
+    return this.#endedMeanwhile === undefined;
+  }
+
   get used(): number {
     return this.#held.size + this.#handing;
   }
 
-  /** The leases that the store knew when the first line was opened. */
+  /** The leases that the store knew when a line was opened; only the first to say so counts. */
   start(taskIds: readonly string[]): void {
+    if (this.isStarted) return;
     for (const taskId of taskIds) if (!this.#endedMeanwhile?.has(taskId)) this.#held.add(taskId);
     this.#endedMeanwhile = undefined;
   }
@@ -70,6 +75,8 @@ export interface LineOptions {
  */
 export class Line {
   readonly options: LineOptions;
+  /** As the journal last told of it. */
+  agent: Agent;
   readonly slots: Slots;
   /** Stream: tasks the agent holds at most. Poll: tasks it takes at most. */
   window: number;
@@ -78,12 +85,14 @@ export class Line {
   #assignments: Assignment[] = [];
   #directives: Directive[] = [];
   #wake: (() => void) | undefined;
+  #settled = Promise.withResolvers<void>();
   readonly #looked = new AbortController();
   readonly #onPull: () => void;
 
   /** `onPull` is called when the line begins to wait. */
   constructor(options: LineOptions, slots: Slots, onPull: () => void) {
     this.options = options;
+    this.agent = options.agent;
     this.slots = slots;
     this.window = options.window;
     this.#onPull = onPull;
@@ -91,9 +100,9 @@ export class Line {
 
   /** Tasks that it can be handed now. */
   get wanting(): number {
-    if (this.#wake === undefined || this.#replaced) return 0;
-    const { kind, agent } = this.options;
-    const free = agent.spec.slots - this.slots.used;
+    if (this.#wake === undefined || this.#replaced || !this.slots.isStarted) return 0;
+    const { kind } = this.options;
+    const free = this.agent.spec.slots - this.slots.used;
     const open =
       kind === "stream"
         ? this.window - this.slots.used
@@ -110,7 +119,7 @@ export class Line {
     this.#looked.abort();
   }
 
-  /** A newer stream of the session took over. */
+  /** A newer stream of the agent took over, or its session ended. */
   get replaced(): boolean {
     return this.#replaced;
   }
@@ -122,15 +131,22 @@ export class Line {
 
   /** Takes a slot while a hand-out is committed. What is handed out together is said together. */
   reserve(): Disposable {
-    this.#handing++;
+    if (this.#handing++ === 0) this.#settled = Promise.withResolvers();
     this.slots.reserve();
     return {
       [Symbol.dispose]: () => {
         this.#handing--;
         this.slots.release();
-        if (this.#handing === 0 && this.#assignments.length > 0) this.#wake?.();
+        if (this.#handing > 0) return;
+        this.#settled.resolve();
+        if (this.#assignments.length > 0) this.#wake?.();
       },
     };
+  }
+
+  /** Resolves once no hand-out to it is being committed: what was handed out can be taken then. */
+  async settled(): Promise<void> {
+    if (this.#handing > 0) await this.#settled.promise;
   }
 
   hand(assignment: Assignment): void {
@@ -194,15 +210,15 @@ export class Lines {
     return this.#agents.size === 0;
   }
 
-  /** Opens a line. `fresh`: the agent had none, so its slots must be started from the store. */
-  open(options: LineOptions, nowMs: number): { readonly line: Line; readonly fresh: boolean } {
+  /** Opens a line. It is handed nothing before its slots are started from the store. */
+  open(options: LineOptions, nowMs: number): Line {
     const name = nameOf(options.ns, options.agent.agentId);
     const known = this.#agents.get(name);
     const agent = known ?? { slots: new Slots(nowMs), lines: new Set<Line>() };
     this.#agents.set(name, agent);
     const line = new Line(options, agent.slots, () => this.ring());
     agent.lines.add(line);
-    return { line, fresh: known === undefined };
+    return line;
   }
 
   close(line: Line): void {

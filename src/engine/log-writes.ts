@@ -11,19 +11,39 @@ const TEXT_WINDOW_MS = 86_400_000;
 /** Filter names that bound a search by an index. */
 const BOUNDS = ["agent_id", "run_id", "task_id", "trace_id"];
 const SEVERITY_WARN = 13;
+/** Writers over their rate that are remembered until they are told of. */
+const WRITERS_MAX = 10_000;
 const encoder = new TextEncoder();
 
 export function createLogs(store: Store, limits: Limits): Logs {
   const quota = createQuota(limits.log_rate_per_second, limits.log_burst_items);
+  // One entry a second tells of what was dropped: a flood must not become another.
+  const telling = createQuota(1, 1);
+  const untold = new Map<string, number>();
+
+  function toTell(writer: string, dropped: number): number {
+    const count = (untold.get(writer) ?? 0) + dropped;
+    untold.delete(writer);
+    if (count === 0 || telling.take(writer, 1, store.nowMs()) === 1) return count;
+    untold.set(writer, count);
+    const [oldest] = untold.keys();
+    if (untold.size > WRITERS_MAX && oldest !== undefined) untold.delete(oldest);
+    return 0;
+  }
 
   return {
     async append({ ns, actor }, { producer, rows, acknowledge }) {
-      const writer = `${ns}/${actor}`;
+      // Where agents share a key, each has its own rate.
+      const writer = JSON.stringify([ns, actor, rows[0]?.agentId]);
       const allowed = quota.take(writer, rows.length, store.nowMs());
       // Numbers must not skip: what is over the rate is dropped from the end and can be sent again.
       const kept = rows.slice(0, allowed).map((row, i) => rowOf(row, actor, producer, i, limits));
       const dropped = rows.length - kept.length;
-      if (dropped > 0) await store.appendLogs({ ns, rows: [noteOf(actor, dropped)] }, acknowledge);
+      const told = toTell(writer, dropped);
+      if (told > 0) {
+        const note = noteOf(actor, told, rows[0]?.agentId);
+        await store.appendLogs({ ns, rows: [note] }, acknowledge);
+      }
       const numbered = producer && { principal: actor, ...producer };
       const batch = { ns, ...(numbered && { producer: numbered }), rows: kept };
       return { ...(await store.appendLogs(batch, acknowledge)), dropped };
@@ -62,14 +82,15 @@ function sizeOf(row: LogRow): number {
 }
 
 /** The one entry that stands for those a quota refused. */
-function noteOf(actor: string, dropped: number): LogRow {
-  const message = `${dropped} log entries of ${actor} were over its rate and dropped`;
+function noteOf(actor: string, dropped: number, agentId: string | undefined): LogRow {
+  const message = `${dropped} log entries of ${agentId ?? actor} were over its rate and dropped`;
   return {
     kind: "dropped",
     operation: "log.dropped",
     severity: SEVERITY_WARN,
     message,
     actor,
+    ...(agentId !== undefined && { agentId }),
     dropped,
   };
 }

@@ -59,7 +59,8 @@ export interface Tasks {
   report(caller: Caller, agentId: string | undefined, report: TaskReport): Promise<TaskReceipt>;
   /**
    * Hands out up to `maxTasks`; looks at least once, then waits for the first until `signal` aborts, then answers with none.
-   * Counts as a beat, every second while it waits.
+   * Counts as a beat, every second while it waits. Throws the reason of `gone` once nobody hears
+   * the answer: what was handed out goes back.
    */
   poll(
     caller: Caller,
@@ -69,6 +70,7 @@ export interface Tasks {
       readonly held: readonly HeldTask[];
     },
     signal: AbortSignal,
+    gone?: AbortSignal,
   ): Promise<{
     readonly assignments: readonly Assignment[];
     readonly directives: readonly Directive[];

@@ -28,8 +28,8 @@ export interface TickerDeps {
  * beats wait in the sockets while we were away.
  */
 export interface Patience {
-  /** Until when nobody's lease is judged. Unix ms of the store. */
-  readonly untilMs: number;
+  /** Until when no lease of this length is judged. Unix ms of the store. */
+  untilMs(leaseMs: number): number;
 }
 
 /** Takes due items and has them handled, until `signal` aborts. What it forgets, the next sweep finds. */
@@ -40,7 +40,8 @@ export async function tick(deps: TickerDeps, signal: AbortSignal): Promise<void>
     let nextMs = store.nowMs() + limits.sweep_ms;
     try {
       alarm.clear();
-      const judge = store.nowMs() >= patience.untilMs;
+      // Longer leases are judged later: by the handlers, who know them.
+      const judge = store.nowMs() >= patience.untilMs(limits.lease_min_ms);
       const swept = await store.due({ limit: SWEEP_MAX, expireLeases: judge });
       if (swept.moved === SWEEP_MAX) nextMs = store.nowMs();
       else nextMs = Math.min(nextMs, swept.nextDueMs ?? nextMs);
@@ -73,21 +74,27 @@ async function takeDue(
 }
 
 function watchPauses(store: Store, limits: Limits, signal: AbortSignal): Patience {
-  let untilMs = store.nowMs() + limits.lease_ms;
+  // Nobody knows how long we were away before a start.
+  let pauses = [{ endMs: store.nowMs(), gapMs: Number.POSITIVE_INFINITY }];
   // The process's own clock: a jump of the store's is no pause.
   let lastMs = performance.now();
-  const pulse = setInterval(() => {
-    const gapMs = performance.now() - lastMs;
-    lastMs += gapMs;
-    if (gapMs > PAUSE_MS) {
-      const graceMs = gapMs > limits.lease_ms / 2 ? limits.lease_ms : gapMs;
-      untilMs = Math.max(untilMs, store.nowMs() + graceMs);
-    }
-  }, PULSE_MS);
+  const look = () => {
+    const gapMs = Math.ceil(performance.now() - lastMs);
+    lastMs = performance.now();
+    if (gapMs <= PAUSE_MS) return;
+    const endMs = store.nowMs();
+    const recent = pauses.filter((pause) => endMs - pause.endMs < limits.lease_max_ms);
+    pauses = [...recent, { endMs, gapMs }];
+  };
+  const pulse = setInterval(look, PULSE_MS);
   signal.addEventListener("abort", () => clearInterval(pulse), { once: true });
   return {
-    get untilMs() {
-      return untilMs;
+    untilMs(leaseMs) {
+      look(); // After a pause nobody knows which timer comes first, the pulse or a sweep.
+      const graces = pauses.map(({ endMs, gapMs }) =>
+        gapMs > leaseMs / 2 ? endMs + leaseMs : endMs + gapMs,
+      );
+      return Math.max(...graces);
     },
   };
 }

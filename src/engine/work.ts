@@ -31,24 +31,24 @@ export function createWork(deps: WorkDeps): Pick<Tasks, "poll" | "work"> {
   const { lines, agents } = deps;
 
   return {
-    async poll(caller, { maxTasks, held, ...options }, signal) {
+    async poll(caller, { maxTasks, held, ...options }, signal, gone) {
       const line = await openLine(deps, caller, options, "poll", maxTasks);
       const { agent, sessionId, epoch } = line.options;
-      let unsent = () => line.take().assignments;
       try {
         for (;;) {
           const beat = { agentId: agent.agentId, sessionId, epoch, held };
           const { directives, leaseUntilMs } = await agents.beat(caller, beat);
           if (directives.length === 0) await line.pull(firstOf(signal, line));
+          await line.settled(); // What is being handed out belongs to this answer.
+          gone?.throwIfAborted();
           const said = line.take();
           const answer = { ...said, directives: [...directives, ...said.directives], leaseUntilMs };
           const empty = answer.assignments.length + answer.directives.length === 0;
           if (empty && !signal.aborted) continue;
-          unsent = () => [];
           return answer;
         }
       } finally {
-        await closeLine(deps, line, unsent());
+        await closeLine(deps, line, []);
       }
     },
 
@@ -97,7 +97,7 @@ async function* workEvents(
       if (await isIdle(line, deps.limits.progress_ms, signal)) yield { type: "idle" };
     }
   } finally {
-    await closeLine(deps, line, [...unwritten, ...line.take().assignments]);
+    await closeLine(deps, line, unwritten);
   }
 }
 
@@ -131,9 +131,11 @@ async function openLine(
   };
   // Whoever opens a line listens: offers that lapsed before count no more.
   beats.offersArrive(sessionId);
-  if (kind === "stream") replaceStreams(lines, ns, agent.agentId);
-  const { line, fresh } = lines.open(options, store.nowMs());
+  const replaced = kind === "stream" ? streamsOf(lines, ns, agent.agentId) : [];
+  for (const stream of replaced) stream.replace();
+  const line = lines.open(options, store.nowMs());
   try {
+    await Promise.all(replaced.map((stream) => stream.settled()));
     const query = {
       ns,
       kind: "lease",
@@ -142,7 +144,7 @@ async function openLine(
       limit: agent.spec.slots,
     } as const;
     const taskIds = (await store.list(query)).entities.map(({ id }) => id);
-    if (fresh) line.slots.start(taskIds);
+    line.slots.start(taskIds);
     if (kind === "stream") await offerAgain(store, line, taskIds);
   } catch (error) {
     lines.close(line);
@@ -151,9 +153,9 @@ async function openLine(
   return line;
 }
 
-/** An agent has one assignment stream: the newest. */
-function replaceStreams(lines: Lines, ns: string, agentId: string): void {
-  for (const line of lines.of(ns, agentId)) if (line.options.kind === "stream") line.replace();
+/** An agent has one assignment stream, the newest: what the ones before hold is offered on it. */
+function streamsOf(lines: Lines, ns: string, agentId: string): readonly Line[] {
+  return lines.of(ns, agentId).filter(({ options }) => options.kind === "stream");
 }
 
 /** Offers that the session has not acknowledged may never have arrived: they are sent again. */
@@ -168,13 +170,18 @@ async function offerAgain(store: Store, line: Line, taskIds: readonly string[]):
   }
 }
 
-/** Closes a line and gives back what was handed out on it and never left. */
+/**
+ * Closes a line and gives back what was handed out on it and never left. The stream that replaced
+ * one offers all of that again.
+ */
 async function closeLine(
   { changes, advance, lines }: WorkDeps,
   line: Line,
-  unsent: readonly Assignment[],
+  unwritten: readonly Assignment[],
 ) {
+  await line.settled();
   lines.close(line);
+  const unsent = line.replaced ? [] : [...unwritten, ...line.take().assignments];
   const { ns } = line.options;
   await Promise.all(
     unsent.map(async ({ task: { taskId, runId, leaseEpoch } }) => {

@@ -29,6 +29,7 @@ function polls({ tasks, limits }: Engine): Pick<Tasks, "pollTasks"> {
           held: held.map(fromHeld),
         },
         signal,
+        call.signal,
       );
       return {
         assignments: answer.assignments.map(toAssignment),

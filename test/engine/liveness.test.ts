@@ -1,6 +1,9 @@
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { AgentEntryBody } from "../../src/core/agent.ts";
-import { type EngineRig, NS, nextEvent, openEngine, until, workStep } from "./rig.ts";
+import { limitsWith } from "../../src/core/limits.ts";
+import { createEngine } from "../../src/engine/engine.ts";
+import { type EngineRig, NS, nextEvent, openEngine, taskOf, until, workStep } from "./rig.ts";
 
 let rig: EngineRig;
 beforeEach(async () => {
@@ -114,11 +117,50 @@ test("two offers that lapse in a row while beats arrive: the stream is to be ope
   expect(await nextEvent(again)).toMatchObject({ type: "assignments" });
 });
 
-test("after a start nobody is judged for one lease", async () => {
-  const patient = await openEngine({ lease_ms: 60_000 });
-  await patient.agent("a");
-  patient.advance(20_000);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  expect((await patient.engine.agents.get(NS, "a")).agent.liveness).toBe("live");
-  await patient[Symbol.asyncDispose]();
+/** The ticker has swept since, whatever there was to judge. */
+async function swept({ engine, run }: EngineRig): Promise<void> {
+  const runId = await run([workStep("s")], undefined, { timeoutMs: 1 });
+  rig.advance(20);
+  await until(async () => (await engine.runs.get(NS, runId)).run.state === "failed");
+}
+
+test("after a start each agent is given its own lease to be heard again", async () => {
+  await rig.agent("quick", {}, 10_000);
+  const slow = await rig.agent("slow", {}, 400_000);
+  await rig.engine.stop();
+  rig.advance(500_000);
+  const { store } = rig;
+  const limits = limitsWith({ sweep_ms: 10 });
+  const logger = pino({ level: "silent" });
+  const engine = createEngine({ store, limits, logger, replicaId: "next" });
+  engine.start();
+  try {
+    await swept({ ...rig, engine });
+    expect(await livenessOf("quick")).toBe("live");
+    rig.advance(11_000);
+    await becomes("quick", "lost");
+    expect(await livenessOf("slow")).toBe("live");
+    rig.advance(380_000);
+    await slow.beat();
+    rig.advance(10_000);
+    await swept({ ...rig, engine });
+    expect(await livenessOf("slow")).toBe("live");
+    rig.advance(400_000);
+    await becomes("slow", "lost");
+  } finally {
+    await engine.stop();
+  }
+});
+
+test("silence while the process itself stood still is held against nobody", async () => {
+  const agent = await rig.agent("a");
+  const runId = await rig.run([workStep("s")]);
+  await agent.take(true);
+  rig.advance(10_100);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_200);
+  await swept(rig);
+  expect(await livenessOf("a")).toBe("live");
+  expect((await taskOf(rig, runId, "s")).state).toBe("running");
+  rig.advance(8_000);
+  await becomes("a", "lost");
 });

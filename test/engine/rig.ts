@@ -50,7 +50,7 @@ export async function openEngine(
   const engine = createEngine({ store, limits, logger, replicaId: "test" });
   engine.start();
   // Past the patience that follows every start.
-  nowMs += 1_000;
+  nowMs += 600_000;
   let templates = 0;
 
   return {

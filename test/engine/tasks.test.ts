@@ -290,6 +290,16 @@ test("an ended run is removed with all it owns after its retention", async () =>
   expect(await refusal(rig.engine.runs.task(NS, task.taskId))).toBe("not_found");
 });
 
+test("an ended session is removed after its retention", async () => {
+  const agent = await rig.agent("a");
+  await rig.engine.agents.closeSession(CALLER, agent.sessionId, agent.epoch);
+  const sessions = async () => (await rig.engine.agents.sessions(NS, "a", { limit: 9 })).items;
+  rig.advance(29 * 86_400_000);
+  await until(async () => (await rig.store.head("agents")) > 0n && (await sessions()).length === 1);
+  rig.advance(2 * 86_400_000);
+  await until(async () => (await sessions()).length === 0);
+});
+
 test("many timers that are due at once are all taken by one sweep", async () => {
   await using slow = await openEngine({ sweep_ms: 60_000 });
   const runs = await Promise.all(
