@@ -35,18 +35,26 @@ test("every command and noun is in the script of every shell", async () => {
   }
 });
 
-test.each(["zsh", "fish"])("%s can read its script", async (shell) => {
+/** How a shell says what it would offer, outside of a terminal. */
+const ASKS = {
+  zsh: `compdef() { : }; compadd() { shift; print -l -- $@ }; _describe() { print -l -- \${(P)@[-1]} }
+    source $FILE; words=(opscore agents ls --state A); CURRENT=5; _opscore
+    words=(opscore agents ""); CURRENT=3; _opscore`,
+  fish: `source $FILE; complete -C "opscore agents ls --state A"; complete -C "opscore agents "`,
+} as const;
+
+test.each(["zsh", "fish"] as const)("%s completes too", async (shell) => {
   if (spawnSync(shell, ["-c", "true"]).status !== 0) {
     process.stderr.write(`\nNOT TESTED: this machine has no ${shell}\n`);
     return;
   }
-  const { stdout } = await opscore.run(["completion", shell]);
   const file = join(opscore.folder, `completion.${shell}`);
-  writeFileSync(file, stdout);
-  expect(spawnSync(shell, ["-n", file], { encoding: "utf8" })).toMatchObject({
-    status: 0,
-    stderr: "",
-  });
+  writeFileSync(file, (await opscore.run(["completion", shell])).stdout);
+  const env = { ...process.env, FILE: file, HOME: opscore.folder };
+  const { stdout, stderr } = spawnSync(shell, ["-c", ASKS[shell]], { encoding: "utf8", env });
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(/^ACTIVE\b/m);
+  expect(stdout).toMatch(/^history[:\t]what happened/m);
 });
 
 /** What bash offers when the line ends with the last of the words. */

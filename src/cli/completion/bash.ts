@@ -1,6 +1,5 @@
-import type { Flag, Place } from "./model.ts";
+import { type Flag, type Place, stepsOf, valueFlags } from "./model.ts";
 
-/** Functions for bash and, by its own emulation of them, zsh. */
 export function bashScript(places: readonly Place[], everywhere: readonly Flag[]): string {
   return `# bash completion of opscore: source <(opscore completion bash)
 _opscore() {
@@ -24,16 +23,11 @@ complete -F _opscore opscore
 }
 
 function steps(places: readonly Place[]): string {
-  return places
-    .flatMap(({ path, words }) =>
-      words
-        .map(({ names }) => ({ names, to: path === "" ? names[0] : `${path} ${names[0]}` }))
-        .filter(({ to }) => places.some((place) => place.path === to))
-        .map(({ names, to }) => {
-          const patterns = names.map((name) => `"${path}/${name}"`).join(" | ");
-          return `      ${patterns}) path="${to}" ;;`;
-        }),
-    )
+  return stepsOf(places)
+    .map(({ from, names, to }) => {
+      const patterns = names.map((name) => `"${from}/${name}"`).join(" | ");
+      return `      ${patterns}) path="${to}" ;;`;
+    })
     .join("\n");
 }
 
@@ -48,14 +42,10 @@ function nexts(places: readonly Place[]): string {
 
 /** What may follow a flag that takes a value. */
 function values(places: readonly Place[], everywhere: readonly Flag[]): string {
-  const rows = [
-    ...places.flatMap(({ path, flags }) => flags.map((flag) => ({ path: `"${path}"`, flag }))),
-    ...everywhere.map((flag) => ({ path: "*", flag })),
-  ];
-  return rows
-    .filter(({ flag }) => flag.values !== undefined)
+  return valueFlags(places, everywhere)
     .map(({ path, flag }) => {
-      const patterns = flag.names.map((name) => `${path}:${name}`).join(" | ");
+      const at = path === undefined ? "*" : `"${path}"`;
+      const patterns = flag.names.map((name) => `${at}:${name}`).join(" | ");
       const reply = flag.isFile ? "-f" : `-W "${(flag.values ?? []).join(" ")}"`;
       return `    ${patterns}) COMPREPLY=($(compgen ${reply} -- "$cur")); return ;;`;
     })

@@ -1,15 +1,10 @@
-import type { Flag, Place } from "./model.ts";
+import { type Flag, type Place, stepsOf } from "./model.ts";
 
 export function fishScript(places: readonly Place[], everywhere: readonly Flag[]): string {
-  const steps = places.flatMap(({ path, words }) =>
-    words
-      .map(({ names }) => ({ names, to: path === "" ? (names[0] ?? "") : `${path} ${names[0]}` }))
-      .filter(({ to }) => places.some((place) => place.path === to))
-      .map(({ names, to }) => {
-        const patterns = names.map((name) => quote(`${path}/${name}`)).join(" ");
-        return `      case ${patterns}\n        set path ${quote(to)}`;
-      }),
-  );
+  const steps = stepsOf(places).map(({ from, names, to }) => {
+    const patterns = names.map((name) => quote(`${from}/${name}`)).join(" ");
+    return `      case ${patterns}\n        set path ${quote(to)}`;
+  });
   const lines = places.flatMap((place) => {
     const at = `-n ${quote(`__opscore_at ${quote(place.path)}`)}`;
     return [

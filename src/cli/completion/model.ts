@@ -49,6 +49,36 @@ export function placesOf(commands: readonly Command[], groups: Groups): readonly
   return [...inner, ...places];
 }
 
+/** A word that leads from one place to another. */
+export interface Step {
+  readonly from: string;
+  readonly names: readonly string[];
+  readonly to: string;
+}
+
+export function stepsOf(places: readonly Place[]): readonly Step[] {
+  return places
+    .flatMap(({ path, words }) =>
+      words.map(({ names }) => ({
+        from: path,
+        names,
+        to: path === "" ? (names[0] ?? "") : `${path} ${names[0]}`,
+      })),
+    )
+    .filter(({ to }) => places.some(({ path }) => path === to));
+}
+
+/** The flags that take a value, each with the place where it does; without one it does everywhere. */
+export function valueFlags(
+  places: readonly Place[],
+  everywhere: readonly Flag[],
+): readonly { readonly path?: string; readonly flag: Flag }[] {
+  return [
+    ...places.flatMap(({ path, flags }) => flags.map((flag) => ({ path, flag }))),
+    ...everywhere.map((flag) => ({ flag })),
+  ].filter(({ flag }) => flag.values !== undefined);
+}
+
 /** The flags that every command has. */
 export function globalFlags(): readonly Flag[] {
   const settings = Object.values<ClientSetting>(CLIENT_SETTINGS).map(

@@ -1,59 +1,46 @@
-import type { Flag, Place } from "./model.ts";
+import { type Flag, type Place, stepsOf, valueFlags, type Word } from "./model.ts";
 
 export function zshScript(places: readonly Place[], everywhere: readonly Flag[]): string {
-  const at = (place: Place) => {
-    const words = place.words.flatMap(({ names, about }) =>
-      names.map((name) => entry(name, about)),
-    );
-    const flags = place.flags.flatMap(({ names, about }) =>
-      names.map((name) => entry(name, about)),
-    );
-    return `    ${quote(place.path)}) words=(${words.join(" ")}); flags=(${flags.join(" ")}) ;;`;
-  };
-  const steps = places.flatMap(({ path, words }) =>
-    words
-      .map(({ names }) => ({ names, to: path === "" ? (names[0] ?? "") : `${path} ${names[0]}` }))
-      .filter(({ to }) => places.some((place) => place.path === to))
-      .map(({ names, to }) => {
-        const patterns = names.map((name) => quote(`${path}/${name}`)).join("|");
-        return `      ${patterns}) at=${quote(to)} ;;`;
-      }),
+  const steps = stepsOf(places).map(({ from, names, to }) => {
+    const patterns = names.map((name) => quote(`${from}/${name}`)).join("|");
+    return `      ${patterns}) place=${quote(to)} ;;`;
+  });
+  const values = valueFlags(places, everywhere).map(({ path, flag }) => {
+    const at = path === undefined ? "*" : quote(path);
+    const patterns = flag.names.map((name) => `${at}:${name}`).join("|");
+    const reply = flag.isFile ? "_files" : `compadd -- ${(flag.values ?? []).join(" ")}`;
+    return `    ${patterns}) ${reply}; return ;;`;
+  });
+  const nexts = places.map(
+    ({ path, words, flags }) =>
+      `    ${quote(path)}) next=(${entries(words)}); flags=(${entries(flags)}) ;;`,
   );
-  const values = [
-    ...places.flatMap(({ path, flags }) => flags.map((flag) => ({ path: quote(path), flag }))),
-    ...everywhere.map((flag) => ({ path: "*", flag })),
-  ]
-    .filter(({ flag }) => flag.values !== undefined)
-    .map(({ path, flag }) => {
-      const patterns = flag.names.map((name) => `${path}:${name}`).join("|");
-      const reply = flag.isFile ? "_files" : `compadd -- ${(flag.values ?? []).join(" ")}`;
-      return `    ${patterns}) ${reply}; return ;;`;
-    });
-  const common = everywhere.flatMap(({ names, about }) => names.map((name) => entry(name, about)));
   return `#compdef opscore
 # zsh completion of opscore: source <(opscore completion zsh)
 _opscore() {
-  local at="" i
-  local -a words_before words flags
-  words_before=("\${(@)words[2,CURRENT-1]}")
-  for i in "\${words_before[@]}"; do
-    case "$at/$i" in
+  local place="" word
+  local -a next flags
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    case "$place/$word" in
 ${steps.join("\n")}
     esac
   done
-  case "$at:\${words_before[-1]}" in
+  case "$place:\${words[CURRENT-1]}" in
 ${values.join("\n")}
   esac
-  words=() flags=()
-  case "$at" in
-${places.map(at).join("\n")}
+  case "$place" in
+${nexts.join("\n")}
   esac
-  flags+=(${common.join(" ")})
-  (( \${#words} )) && _describe command words
-  _describe option flags
+  flags+=(${entries(everywhere)})
+  (( \${#next} )) && _describe command next
+  _describe -o option flags
 }
 compdef _opscore opscore
 `;
+}
+
+function entries(list: readonly (Word | Flag)[]): string {
+  return list.flatMap(({ names, about }) => names.map((name) => entry(name, about))).join(" ");
 }
 
 function entry(name: string, about: string): string {

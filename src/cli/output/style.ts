@@ -16,7 +16,9 @@ export type Painter = (text: string, style?: Style) => string;
 /** Gives a text the style of its word, or the one named; without color it stays as it is. */
 export function createPainter(isColorful: boolean): Painter {
   return (text, style = STYLES[text.trim()]) =>
-    isColorful && style !== undefined ? styleText(style, text, { validateStream: false }) : text;
+    isColorful && style !== undefined && text !== ""
+      ? styleText(style, text, { validateStream: false })
+      : text;
 }
 
 function paint(style: Style, ...words: readonly string[]): Readonly<Record<string, Style>> {
