@@ -21,7 +21,7 @@ export type Refusal =
   | { readonly code: "invalid_cursor"; readonly message: string }
   | { readonly code: "invalid_page_token" }
   | { readonly code: "request_id_reused"; readonly requestId: string }
-  | { readonly code: "malformed"; readonly message: string }
+  | { readonly code: "malformed"; readonly message: string; readonly pointer?: string }
   | { readonly code: "empty_target" }
   | { readonly code: "template_invalid"; readonly diagnostics: readonly Diagnostic[] }
   // The named thing is not there, or is there already.

@@ -21,6 +21,11 @@ export const LIMITS = {
   },
   template_steps: { value: 500, unit: "items", about: "steps of a template" },
   template_dependencies: { value: 5_000, unit: "items", about: "dependencies between steps" },
+  template_fields: {
+    value: 5_000,
+    unit: "items",
+    about: "fields of inputs, values and outputs of a template",
+  },
   template_depth: { value: 32, unit: "levels", about: "nested blocks of a template" },
   run_timeout_ms: { value: 30 * 86_400_000, unit: "ms", about: "wall time of a run" },
   attempts: { value: 100, unit: "items", about: "attempts of a task" },

@@ -30,9 +30,9 @@ export function createFindings(): Findings {
       diagnostics.push({
         code,
         // Names in them can be as long as a template.
-        message: message.slice(0, MAX_CHARACTERS),
+        message: message.slice(0, MAX_CHARACTERS).toWellFormed(),
         error: true,
-        pointer: pointer.slice(0, MAX_CHARACTERS),
+        pointer: pointer.slice(0, MAX_CHARACTERS).toWellFormed(),
         ...(range && { range }),
         ...(suggestion !== undefined && { suggestion }),
       });

@@ -67,10 +67,15 @@ function checkSize(template: Template, limits: Limits, findings: Findings): void
     const message = `The template is larger than ${limits.template_canonical_bytes} bytes.`;
     findings.error("LIMIT_EXCEEDED", "", message);
   }
-  const { steps, depth } = measure(template.main);
+  const { steps, depth, fields: inside } = measure(template.main);
   if (steps > limits.template_steps) {
     const message = `${steps} steps are more than ${limits.template_steps}.`;
     findings.error("LIMIT_EXCEEDED", "/main", message);
+  }
+  const fields = inside + countFields(template.output);
+  if (fields > limits.template_fields) {
+    const message = `${fields} fields of inputs, values and outputs are more than ${limits.template_fields}.`;
+    findings.error("LIMIT_EXCEEDED", "", message);
   }
   if (depth > limits.template_depth) {
     const message = `${depth} nested blocks are more than ${limits.template_depth}.`;
@@ -78,15 +83,33 @@ function checkSize(template: Template, limits: Limits, findings: Findings): void
   }
 }
 
-function measure(block: Block): { readonly steps: number; readonly depth: number } {
-  let { steps, depth } = { steps: block.steps.length, depth: 0 };
-  for (const { fallback } of block.steps) {
+interface Size {
+  readonly steps: number;
+  readonly depth: number;
+  /** Fields with an expression each. */
+  readonly fields: number;
+}
+
+function measure(block: Block): Size {
+  let { steps, depth, fields } = {
+    steps: block.steps.length,
+    depth: 0,
+    fields: countFields(block.output),
+  };
+  for (const { kind, fallback } of block.steps) {
+    if (kind?.type === "task") fields += countFields(kind.input);
+    if (kind?.type === "set") fields += countFields(kind.values);
     if (fallback === undefined) continue;
     const inside = measure(fallback);
     steps += inside.steps;
+    fields += inside.fields;
     depth = Math.max(depth, inside.depth);
   }
-  return { steps, depth: depth + 1 };
+  return { steps, depth: depth + 1, fields };
+}
+
+function countFields(fields: Readonly<Record<string, unknown>> = {}): number {
+  return Object.keys(fields).length;
 }
 
 function checkHead(template: Template, findings: Findings): void {

@@ -11,7 +11,6 @@ import {
   durationMs,
   type Timestamp,
   timestampFromMs,
-  timestampMs,
   type Value,
   ValueSchema,
 } from "@bufbuild/protobuf/wkt";
@@ -43,7 +42,8 @@ export function toDuration(ms: number): Duration {
 }
 
 export function fromTime(time: Timestamp | undefined): number | undefined {
-  return time && timestampMs(time);
+  // Rounding up would leave the year 9999.
+  return time && Number(time.seconds) * 1000 + Math.floor(time.nanos / 1_000_000);
 }
 
 export function fromDuration(duration: Duration | undefined): number | undefined {

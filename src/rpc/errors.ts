@@ -10,11 +10,38 @@ import {
 } from "../../gen/opscore/v1/errors_pb.ts";
 import { reason as reasonPolicy, type StatusCode } from "../../gen/opscore/v1/options_pb.ts";
 import type { Refusal, Refused } from "../core/errors.ts";
+import { bounded } from "./error-size.ts";
 import { SAID, type Said } from "./refusals.ts";
 
 /** A refusal as an error of any protocol: its status, one ErrorDetail, and `retry-after` where it helps. */
 export function toConnectError(refusal: Refusal): ConnectError {
   return errorOf(said(refusal));
+}
+
+/**
+ * Gives an error that the adapter made itself the detail that all others have: of
+ * bytes that are no message, of a message that is too large. It speaks by code
+ * alone, and what it calls internal is bytes that are no message, too.
+ */
+export function describeError(
+  { code, rawMessage: message }: ConnectError,
+  requestBytes: number,
+  place?: { readonly pointer: string; readonly message: string },
+): ConnectError {
+  switch (code) {
+    case Code.ResourceExhausted: {
+      const met = { name: "request_bytes", value: requestBytes, actual: requestBytes + 1 };
+      return toConnectError({ code: "too_large", ...met });
+    }
+    case Code.DeadlineExceeded:
+      return toConnectError({ code: "deadline_passed" });
+    case Code.Canceled:
+      return toConnectError({ code: "caller_cancelled" });
+    case Code.Unimplemented:
+      return toConnectError({ code: "not_offered", message });
+    default:
+      return toConnectError({ code: "malformed", message, ...place });
+  }
 }
 
 /** What callers see of a bug: nothing but where to look. */
@@ -52,7 +79,7 @@ export function reasonName(reason: ErrorReason): string {
 }
 
 function said(refusal: Refusal): Said {
-  return (SAID[refusal.code] as (refusal: Refusal) => Said)(refusal);
+  return bounded((SAID[refusal.code] as (refusal: Refusal) => Said)(refusal));
 }
 
 function errorOf({ reason, message, detail }: Said): ConnectError {

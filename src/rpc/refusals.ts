@@ -57,10 +57,13 @@ export const SAID: { readonly [C in Refusal["code"]]: (refusal: Of<C>) => Said }
     message: `request_id ${requestId} was used with another request`,
     detail: { pointer: "/requestId", hint: "Make a new request_id for each new request." },
   }),
-  malformed: ({ message }) => ({
+  malformed: ({ message, pointer }) => ({
     reason: ErrorReason.MALFORMED,
-    message,
-    detail: { hint: "Compare the request with the contract in proto/." },
+    message: pointer === undefined ? message : `${pointer || "/"}: ${message}`,
+    detail: {
+      ...(pointer !== undefined && { pointer }),
+      hint: "Compare the request with the contract in proto/.",
+    },
   }),
   empty_target: () => ({
     reason: ErrorReason.EMPTY_TARGET,

@@ -72,7 +72,8 @@ function parseText(text: string): ParsedText {
   const problems: TextProblem[] = [];
   const report: Report = (code, message, pointer, { line, column }) => {
     if (problems.length >= MAX_PROBLEMS) return;
-    problems.push({ code, message: message.slice(0, MAX_CHARACTERS), pointer, line, column });
+    const said = message.slice(0, MAX_CHARACTERS).toWellFormed();
+    problems.push({ code, message: said, pointer, line, column });
   };
   try {
     const root = readText(text, report);

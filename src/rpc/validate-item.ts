@@ -1,8 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { createValidator, type Violation } from "@bufbuild/protovalidate";
+import type { Violation } from "@bufbuild/protovalidate";
 import { Refused, unreachable } from "../core/errors.ts";
-
-const validator = createValidator();
+import { brokenRules } from "./rules.ts";
 
 /**
  * One item of a batch, which the rules of the request leave out so that a wrong
@@ -14,14 +13,12 @@ export function validItem<Desc extends DescMessage>(
   item: MessageShape<Desc>,
   pointer: string,
 ): MessageShape<Desc> {
-  const result = validator.validate(schema, item);
-  if (result.kind === "valid") return item;
-  if (result.kind === "error") throw result.error;
-  const [violation] = result.violations;
+  const [violation] = brokenRules(schema, item);
+  if (violation === undefined) return item;
   throw new Refused({
     code: "invalid_field",
-    pointer: `${pointer}${violation ? pointerOf(violation.field) : ""}`,
-    message: violation?.message ?? "is invalid",
+    pointer: `${pointer}${pointerOf(violation.field)}`,
+    message: violation.message,
   });
 }
 

@@ -1,9 +1,14 @@
+import { toBinary } from "@bufbuild/protobuf";
 import { type Violation, violationsToProto } from "@bufbuild/protovalidate";
+import { ViolationSchema } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { ConnectError } from "@connectrpc/connect";
+import { fitting } from "./error-size.ts";
 import { toConnectError } from "./errors.ts";
 import { pointerOf } from "./validate-item.ts";
 
-/** Fields that break their rules: the first as the reason, all of them attached. */
+const VIOLATIONS_BYTES = 2_048;
+
+/** Fields that break their rules: the first as the reason, as many of them attached as an error can carry. */
 export function invalidFields(violations: readonly Violation[]): ConnectError {
   const [first] = violations;
   const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : "";
@@ -13,6 +18,9 @@ export function invalidFields(violations: readonly Violation[]): ConnectError {
     message: `${first?.message ?? "is invalid"}${more}`,
   });
   const [value, desc] = violationsToProto([...violations]);
-  error.details.push({ desc, value });
+  value.violations = fitting(value.violations, VIOLATIONS_BYTES, (violation) =>
+    toBinary(ViolationSchema, violation),
+  );
+  if (value.violations.length > 0) error.details.push({ desc, value });
   return error;
 }

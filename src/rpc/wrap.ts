@@ -7,17 +7,17 @@ import {
   getOption,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { createValidator } from "@bufbuild/protovalidate";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { policy, RateClass } from "../../gen/opscore/v1/options_pb.ts";
 import { Refused } from "../core/errors.ts";
 import { newReference } from "../engine/ids.ts";
 import type { Call, Handler } from "./call.ts";
-import { internalError, toConnectError } from "./errors.ts";
+import { describeError, internalError, toConnectError } from "./errors.ts";
 import type { Gate, Identity } from "./gate.ts";
 import type { InFlight } from "./in-flight.ts";
-import { refuseBadText } from "./text-check.ts";
+import { brokenRules, compileRules } from "./rules.ts";
+import { refuseUnstorable } from "./storable.ts";
 import { invalidFields } from "./violations.ts";
 
 /** A call as a door brings it: admitted, decoded, not yet checked. */
@@ -40,11 +40,11 @@ export interface WrapDeps {
   readonly logger: Logger;
   readonly draining: AbortSignal;
   readonly version: string;
+  /** Largest message, for those of a stream that are larger. */
+  readonly requestBytes: number;
   /** Longest time of a unary call. */
   readonly unaryTimeoutMs: number;
 }
-
-const validator = createValidator();
 
 /**
  * Wraps a unary handler: limits, validation, deadline, refusals, log. Every door
@@ -111,14 +111,13 @@ async function* checkedMessages<I extends DescMessage>(
 
 /** Compiles the rules of a message before the first call needs them: that takes long. */
 export function warmUp(method: DescMethod): void {
-  validator.validate(method.input, create(method.input));
+  compileRules(method.input, create(method.input));
 }
 
 function checkMessage<I extends DescMessage>(schema: I, message: MessageShape<I>): void {
-  refuseBadText(schema, message);
-  const result = validator.validate(schema, message);
-  if (result.kind === "error") throw result.error;
-  if (result.kind === "invalid") throw invalidFields(result.violations);
+  const violations = brokenRules(schema, message);
+  if (violations.length > 0) throw invalidFields(violations);
+  refuseUnstorable(schema, message);
 }
 
 async function guarded<T>(
@@ -164,7 +163,7 @@ function callOf(incoming: Incoming, { draining }: WrapDeps, timeoutMaxMs: number
 function translated(
   method: DescMethod,
   { signal }: Incoming,
-  { logger }: WrapDeps,
+  { logger, requestBytes }: WrapDeps,
   error: unknown,
 ): ConnectError {
   if (error instanceof Refused) return toConnectError(error.refusal);
@@ -177,8 +176,15 @@ function translated(
   if (error instanceof Error && error.name === "TimeoutError") {
     return toConnectError({ code: "deadline_passed" });
   }
+  // A message of a stream that cannot be decoded: the door says it in the middle of our reading.
+  if (error instanceof ConnectError) return describeError(error, requestBytes);
+  return noteFault(logger.child({ method: method.name }), error);
+}
+
+/** Writes a fault of our own to the log; callers get its number. */
+export function noteFault(logger: Logger, error: unknown): ConnectError {
   const logId = newReference();
-  logger.error({ err: error, logId, method: method.name }, "a call failed");
+  logger.error({ err: error, logId }, "a call failed");
   return internalError(logId);
 }
 

@@ -99,7 +99,8 @@ function present(expr: Expr | undefined): readonly Expr[] {
 
 function messageOf(error: unknown): string {
   const { rawMessage, message } = error as { rawMessage?: string; message?: string };
-  return `not an expression: ${rawMessage ?? message}`;
+  // The parser names one half of a character that it does not expect.
+  return `not an expression: ${rawMessage ?? message}`.toWellFormed();
 }
 
 function placeOf(error: unknown, source: string): Range {

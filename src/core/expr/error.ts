@@ -11,7 +11,7 @@ export class ExpressionError extends Error {
   readonly suggestion: string | undefined;
 
   constructor(message: string, range?: Range, suggestion?: string) {
-    super(message);
+    super(message.toWellFormed()); // Where it was cut may be inside a character.
     this.range = range;
     this.suggestion = suggestion;
   }

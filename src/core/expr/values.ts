@@ -27,7 +27,8 @@ function inputOf(value: Json | Date): CelInput {
  */
 export function toJson(value: CelValue): Json {
   payPart(value);
-  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (value === null || typeof value === "boolean") return value;
+  if (typeof value === "string") return storable(value);
   if (typeof value === "number") return finite(value);
   if (typeof value === "bigint") return safe(value);
   if (isCelUint(value)) return safe(value.value);
@@ -35,6 +36,11 @@ export function toJson(value: CelValue): Json {
   if (isCelMap(value))
     return Object.fromEntries([...value].map(([key, item]) => [keyOf(key), toJson(item)]));
   return timeOf(value);
+}
+
+function storable(text: string): string {
+  if (text.isWellFormed() && !text.includes("\0")) return text;
+  throw new ExpressionError("the result holds NUL or half of a character");
 }
 
 function finite(value: number): number {
@@ -48,7 +54,7 @@ function safe(value: bigint): number {
 }
 
 function keyOf(key: unknown): string {
-  if (typeof key === "string") return key;
+  if (typeof key === "string") return storable(key);
   throw new ExpressionError(`the key ${String(key)} of a map is not a string`);
 }
 

@@ -12,13 +12,19 @@ import { Refused } from "../../core/errors.ts";
 import { toConnectError } from "../errors.ts";
 import type { Gate, Identity } from "../gate.ts";
 import type { Incoming } from "../wrap.ts";
-import { describeErrors } from "./describe-errors.ts";
+import { type DescribeOptions, describeErrors, REACHED } from "./describe-errors.ts";
 import type { HttpLimits } from "./limits.ts";
 import { addressOf, type Door, type NodeRequest, type NodeResponse, peerOf } from "./request.ts";
 import type { Route } from "./services.ts";
 
 /** Largest deadline a client may name; the adapter refuses a larger one. */
 const TIMEOUT_MAX_MS = 3_600_000;
+
+const JSON_OPTIONS = {
+  ignoreUnknownFields: false,
+  // Text that is no UTF-8 would be repaired in silence.
+  textDecoder: new TextDecoder("utf-8", { fatal: true }),
+};
 
 const REQUEST = createContextKey<NodeRequest | undefined>(undefined);
 const IDENTITY = createContextKey<Identity | undefined>(undefined);
@@ -32,18 +38,19 @@ export interface ConnectDoorOptions {
   readonly open: (path: string, headers: Headers, address: string) => boolean;
   readonly limits: HttpLimits;
   readonly version: string;
+  readonly fault: DescribeOptions["fault"];
   readonly fallback: Door;
 }
 
 /** gRPC, gRPC-Web and Connect, by the adapter of connect-node. */
 export function createConnectDoor(options: ConnectDoorOptions): Door {
-  const { routes, more, gate, open, limits, version, fallback } = options;
+  const { routes, more, gate, open, limits, version, fault, fallback } = options;
   const router: ConnectRouterOptions = {
     readMaxBytes: limits.request_bytes,
     writeMaxBytes: limits.response_bytes,
     maxTimeoutMs: TIMEOUT_MAX_MS,
     acceptCompression: [compressionGzip],
-    jsonOptions: { ignoreUnknownFields: false },
+    jsonOptions: JSON_OPTIONS,
     // Runs on the headers, before any of the body is read.
     requestGate({ method, requestHeader, responseHeader, values }) {
       responseHeader.set("opscore-version", version);
@@ -65,7 +72,7 @@ export function createConnectDoor(options: ConnectDoorOptions): Door {
     routes(to) {
       for (const route of routes.values()) register(to, route);
       for (const [i, handler] of to.handlers.entries()) {
-        to.handlers[i] = describeErrors(handler, limits.request_bytes);
+        to.handlers[i] = describeErrors(handler, { requestBytes: limits.request_bytes, fault });
       }
       more(to);
     },
@@ -81,6 +88,7 @@ function register(router: ConnectRouter, route: Route): void {
 }
 
 function incomingOf(context: HandlerContext): Incoming {
+  context.values.set(REACHED, true);
   const identity = context.values.get(IDENTITY);
   const request = context.values.get(REQUEST);
   if (identity === undefined || request === undefined) throw new Error("a call passed no gate");

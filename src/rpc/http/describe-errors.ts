@@ -1,7 +1,14 @@
-import { Code, ConnectError } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { Code, ConnectError, createContextKey } from "@connectrpc/connect";
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
 import {
   codeToHttpStatus,
+  endStreamFlag,
+  endStreamFromJson,
+  endStreamToJson,
   errorFromJson,
   errorToJsonBytes,
 } from "@connectrpc/connect/protocol-connect";
@@ -10,28 +17,87 @@ import {
   headerGrpcStatus,
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
-import type { Refusal } from "../../core/errors.ts";
-import { toConnectError } from "../errors.ts";
+import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import { describeError } from "../errors.ts";
+import { misfitOf } from "../misfit.ts";
+
+type Describe = (error: ConnectError) => ConnectError;
+type Bytes = AsyncIterable<Uint8Array>;
+
+/** Set once a handler of ours has a call: what the adapter refuses from then on is our own fault. */
+export const REACHED = createContextKey(false);
+
+export interface DescribeOptions {
+  readonly requestBytes: number;
+  /** Notes an error of our own and returns what callers see of it. */
+  readonly fault: (error: ConnectError) => ConnectError;
+}
 
 /**
- * Gives errors that the adapter makes itself, before any handler is called, the
- * detail that all others have: a message that cannot be decoded, one that is too
- * large. Everything else comes with its detail already and passes as it is.
+ * Gives errors that the adapter makes itself the detail that all others have:
+ * before any handler is called, of a message that cannot be decoded or is too
+ * large; after it, of an answer that cannot be encoded. Everything else comes with
+ * its detail already and passes as it is.
  */
-export function describeErrors(handler: UniversalHandler, requestBytes: number): UniversalHandler {
-  const described = async (request: Parameters<UniversalHandler>[0]) => {
-    const response = await handler(request);
-    const trailer = response.trailer;
-    if (trailer?.has(headerGrpcStatus)) describeTrailer(trailer, requestBytes);
-    return isErrorJson(response) ? describeBody(response, requestBytes) : response;
+export function describeErrors(
+  handler: UniversalHandler,
+  { requestBytes, fault }: DescribeOptions,
+): UniversalHandler {
+  const described = async (request: UniversalServerRequest) => {
+    const chunks: Uint8Array[] = [];
+    const response = await handler(isJson(request, handler) ? listen(request, chunks) : request);
+    const describe: Describe = (error) => {
+      if (error.details.length > 0) return error;
+      if (request.contextValues?.get(REACHED) === true) return fault(error);
+      const isMisfit = error.code === Code.InvalidArgument || error.code === Code.Internal;
+      return describeError(error, requestBytes, isMisfit ? placeIn(handler, chunks) : undefined);
+    };
+    if (response.trailer?.has(headerGrpcStatus)) describeTrailer(response.trailer, describe);
+    if (isErrorJson(response)) return describeBody(response, describe);
+    return isEnveloped(response) ? describeFirst(response, describe) : response;
   };
   return Object.assign(described, handler);
 }
 
-function describeTrailer(trailer: Headers, requestBytes: number): void {
+/** Requests of one message in JSON: what is wrong with it can be found again. */
+function isJson({ header }: UniversalServerRequest, { method }: UniversalHandler): boolean {
+  const type = header.get("content-type") ?? "";
+  return method.methodKind !== "bidi_streaming" && /[/+]json\b/.test(type);
+}
+
+/** The request, with its bytes kept as they are read. */
+function listen(request: UniversalServerRequest, chunks: Uint8Array[]): UniversalServerRequest {
+  const { body } = request;
+  if (!isBytes(body)) return request;
+  const heard = intercept(body, (chunk) => {
+    chunks.push(chunk);
+    return chunk;
+  });
+  return { ...request, body: heard };
+}
+
+function isBytes(body: UniversalServerRequest["body"]): body is Bytes {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+/** Where the message does not fit; of an envelope, the message in it. */
+function placeIn({ method }: UniversalHandler, chunks: readonly Uint8Array[]) {
+  const bytes = Buffer.concat(chunks);
+  const text = bytes.subarray((bytes[0] ?? ENVELOPE_MAX) < ENVELOPE_MAX ? ENVELOPE_BYTES : 0);
+  try {
+    return misfitOf(method.input, JSON.parse(text.toString("utf8")));
+  } catch {
+    return undefined; // No JSON, or compressed: the adapter has said so.
+  }
+}
+
+/** Flags and length. JSON never begins with a byte as low as the flags. */
+const ENVELOPE_BYTES = 5;
+const ENVELOPE_MAX = 9;
+
+function describeTrailer(trailer: Headers, describe: Describe): void {
   const error = findTrailerError(trailer);
-  if (error === undefined || error.details.length > 0) return;
-  setTrailerStatus(trailer, withDetail(error, requestBytes));
+  if (error !== undefined) setTrailerStatus(trailer, describe(error));
 }
 
 function isErrorJson({ status, header }: UniversalServerResponse): boolean {
@@ -41,15 +107,17 @@ function isErrorJson({ status, header }: UniversalServerResponse): boolean {
 
 async function describeBody(
   response: UniversalServerResponse,
-  requestBytes: number,
+  describe: Describe,
 ): Promise<UniversalServerResponse> {
   const bytes: Uint8Array[] = [];
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) bytes.push(chunk);
-  const body = Buffer.concat(bytes);
+  for await (const chunk of response.body as Bytes) bytes.push(chunk);
   const fallback = new ConnectError("unknown", Code.Internal);
-  const error = errorFromJson(JSON.parse(body.toString("utf8")), undefined, fallback);
-  if (error.details.length > 0) return { ...response, body: iterate(body) };
-  const described = withDetail(error, requestBytes);
+  const error = errorFromJson(
+    JSON.parse(Buffer.concat(bytes).toString("utf8")),
+    undefined,
+    fallback,
+  );
+  const described = describe(error);
   const text = errorToJsonBytes(described, undefined);
   const header = new Headers(response.header);
   header.set("content-length", String(text.length));
@@ -60,25 +128,61 @@ async function* iterate(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-/** The adapter speaks by code alone; what it calls internal is bytes that are no message. */
-function withDetail({ code, rawMessage }: ConnectError, requestBytes: number): ConnectError {
-  const error = toConnectError(refusalOf(code, rawMessage, requestBytes));
-  return new ConnectError(rawMessage, error.code, error.metadata, error.details as never);
+/** Protocols that end a stream in its body. */
+function isEnveloped({ header }: UniversalServerResponse): boolean {
+  return /^application\/(connect\+|grpc-web)/.test(header?.get("content-type") ?? "");
 }
 
-function refusalOf(code: Code, message: string, requestBytes: number): Refusal {
-  switch (code) {
-    case Code.ResourceExhausted: {
-      const met = { name: "request_bytes", value: requestBytes, actual: requestBytes + 1 };
-      return { code: "too_large", ...met };
-    }
-    case Code.DeadlineExceeded:
-      return { code: "deadline_passed" };
-    case Code.Canceled:
-      return { code: "caller_cancelled" };
-    case Code.Unimplemented:
-      return { code: "not_offered", message };
-    default:
-      return { code: "malformed", message };
+/** What the adapter refuses by itself ends the stream with its first envelope. */
+function describeFirst(
+  response: UniversalServerResponse,
+  describe: Describe,
+): UniversalServerResponse {
+  let isFirst = true;
+  const body = intercept(response.body as Bytes, (chunk) => {
+    const end = isFirst ? describeEnd(chunk, describe) : chunk;
+    isFirst = false;
+    return end;
+  });
+  return { ...response, body };
+}
+
+function describeEnd(envelope: Uint8Array, describe: Describe): Uint8Array {
+  const bytes = envelope.subarray(ENVELOPE_BYTES);
+  if (envelope[0] === endStreamFlag) {
+    const { metadata, error } = endStreamFromJson(bytes);
+    if (error === undefined) return envelope;
+    const json = endStreamToJson(metadata, describe(error), undefined);
+    return enveloped(endStreamFlag, Buffer.from(JSON.stringify(json)));
   }
+  if (envelope[0] === trailerFlag) {
+    const trailer = trailerParse(bytes);
+    describeTrailer(trailer, describe);
+    return enveloped(trailerFlag, trailerSerialize(trailer));
+  }
+  return envelope;
+}
+
+function enveloped(flags: number, bytes: Uint8Array): Uint8Array {
+  const head = Buffer.alloc(ENVELOPE_BYTES);
+  head.writeUInt8(flags);
+  head.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([head, bytes]);
+}
+
+/** The same bytes, each chunk as `change` returns it. Unlike a generator, it passes `throw` on. */
+function intercept(bytes: Bytes, change: (chunk: Uint8Array) => Uint8Array): Bytes {
+  return {
+    [Symbol.asyncIterator]() {
+      const inner = bytes[Symbol.asyncIterator]();
+      return {
+        async next() {
+          const { done, value } = await inner.next();
+          return done === true ? { done, value } : { done: false, value: change(value) };
+        },
+        ...(inner.throw && { throw: (error: unknown) => inner.throw?.(error) as never }),
+        ...(inner.return && { return: () => inner.return?.() as never }),
+      };
+    },
+  };
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { DescMethodStreaming } from "@bufbuild/protobuf";
 import { fromJson, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -5,6 +6,7 @@ import { codeToHttpStatus, errorToJson } from "@connectrpc/connect/protocol-conn
 import { Refused } from "../../core/errors.ts";
 import { toConnectError } from "../errors.ts";
 import type { Gate } from "../gate.ts";
+import { misfitOf } from "../misfit.ts";
 import { cutRequest } from "./connect-door.ts";
 import type { HttpLimits } from "./limits.ts";
 import { LINES, type LineFormat, linesOf } from "./lines.ts";
@@ -137,7 +139,8 @@ async function messageOf(
   try {
     return fromJson(method.input, whole, { ignoreUnknownFields: false });
   } catch (error) {
-    throw malformed(error);
+    const place = misfitOf(method.input, whole);
+    throw place === undefined ? malformed(error) : new Refused({ code: "malformed", ...place });
   }
 }
 
@@ -168,8 +171,9 @@ async function bodyOf(req: NodeRequest, bytesMax: number): Promise<JsonObject> {
     }
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString("utf8");
-  return text === "" ? {} : parseObject(text);
+  const body = Buffer.concat(chunks);
+  if (!isUtf8(body)) throw new Refused({ code: "malformed", message: "the message is not UTF-8" });
+  return body.length === 0 ? {} : parseObject(body.toString("utf8"));
 }
 
 function parseObject(text: string): JsonObject {

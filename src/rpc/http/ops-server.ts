@@ -8,6 +8,7 @@ import { type Authenticator, holdsScope } from "../auth.ts";
 import { cursorAt } from "../cursor.ts";
 import { createGate } from "../gate.ts";
 import { createInFlight } from "../in-flight.ts";
+import { noteFault } from "../wrap.ts";
 import { createConnectDoor } from "./connect-door.ts";
 import { quietConsole } from "./console.ts";
 import { createFacade } from "./facade.ts";
@@ -64,7 +65,9 @@ export function createOpsServer(options: OpsServerOptions): OpsServer {
   );
   const draining = stopping.signal;
   const unaryTimeoutMs = limits.unary_ms;
-  const routes = routesOf(services, { gate, inFlight, logger, draining, version, unaryTimeoutMs });
+  const requestBytes = limits.request_bytes;
+  const deps = { gate, inFlight, logger, draining, version, unaryTimeoutMs, requestBytes };
+  const routes = routesOf(services, deps);
   const streamsRequests = new Set(
     [...routes]
       .filter(([, { method }]) => method.methodKind === "bidi_streaming")
@@ -78,6 +81,7 @@ export function createOpsServer(options: OpsServerOptions): OpsServer {
     version,
     more: moreOf(options, draining),
     open: openOf(authenticator),
+    fault: (error) => noteFault(logger, error),
     fallback: (_, res) => answer(res, 404, "there is nothing here\n"),
   });
   const inner: Door = (req, res) => {
