@@ -73,7 +73,12 @@ async function takeDue(
   return items.length;
 }
 
-function watchPauses(store: Store, limits: Limits, signal: AbortSignal): Patience {
+/** After the process stood still, silence is not judged for about as long. */
+export function watchPauses(
+  store: Pick<Store, "nowMs">,
+  limits: Pick<Limits, "lease_max_ms">,
+  signal: AbortSignal,
+): Patience {
   // Nobody knows how long we were away before a start.
   let pauses = [{ endMs: store.nowMs(), gapMs: Number.POSITIVE_INFINITY }];
   // The process's own clock: a jump of the store's is no pause.

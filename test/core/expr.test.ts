@@ -189,6 +189,8 @@ describe("values", () => {
     ["9007199254740993", /2\^53/],
     ["-9007199254740993", /2\^53/],
     ["{1: 2}", /not a string/],
+    ["'a\\x00b'", /NUL/],
+    ["{'a\\x00': 1}", /NUL/],
     ["b'ab'", /neither JSON/],
     ["type(1)", /neither JSON/],
     ["input.big.map(x, x)", /1001 items/],

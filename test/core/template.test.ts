@@ -231,6 +231,22 @@ describe("templates that came as messages", () => {
     expect(codes(template({ steps: [] }, { title }))).toEqual(["LIMIT_EXCEEDED "]);
   });
 
+  test("fields with an expression are counted wherever they are", () => {
+    const fields = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, "1"]));
+    const most = LIMITS.template_fields;
+    const inner: Block = { steps: [], output: fields(1) };
+    const task = { type: "task", agent: { capability: "c" }, input: fields(1) } as const;
+    const steps: Step[] = [
+      { id: "a", kind: { type: "set", values: fields(1) }, fallback: inner },
+      { id: "b", kind: task },
+    ];
+    const past = codes(template({ steps, output: fields(1) }, { output: fields(most - 3) }));
+    expect(past).toEqual(["LIMIT_EXCEEDED "]);
+    const at = codes(template({ steps, output: fields(1) }, { output: fields(most - 4) }));
+    expect(at).not.toContain("LIMIT_EXCEEDED ");
+  });
+
   test("at most 100 findings", () => {
     const steps = Array.from({ length: 200 }, (_, i) => set(`s${i}`, "nothing"));
     expect(codes(template({ steps, output: { x: "nothing" } }))).toHaveLength(100);

@@ -96,7 +96,8 @@ export type ErrorDetail = Message<"opscore.v1.ErrorDetail"> & {
   limit?: ErrorDetail_LimitInfo | undefined;
 
   /**
-   * Findings in a template, a filter or an expression; at most 100.
+   * Findings in a template, a filter or an expression: the first, up to 2 KiB, since
+   * many gRPC clients take no more than 8 KiB of trailers. ValidateTemplate has all.
    *
    * @generated from field: repeated opscore.v1.Diagnostic diagnostics = 12;
    */
@@ -203,7 +204,8 @@ export const ErrorReason = {
 
   /**
    * A field breaks its rule; the violations (buf.validate.Violations) are
-   * attached as a second detail.
+   * attached as a second detail, the first of them up to 2 KiB. Of a very large
+   * message only the first is looked for.
    *
    * @generated from enum value: ERROR_REASON_INVALID_FIELD = 1;
    */
