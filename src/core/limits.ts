@@ -22,7 +22,7 @@ export const LIMITS = {
   template_steps: { value: 500, unit: "items", about: "steps of a template" },
   template_dependencies: { value: 5_000, unit: "items", about: "dependencies between steps" },
   template_fields: {
-    value: 5_000,
+    value: 10_000,
     unit: "items",
     about: "fields of inputs, values and outputs of a template",
   },
