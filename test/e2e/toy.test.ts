@@ -28,15 +28,6 @@ const FLOOR = "src/engine/journal-reads.ts";
 describe("every reader of a journal goes through follow", () => {
   const src = sources("src/**/*.ts");
 
-  test("nothing in src emits events or keeps a list of subscribers", () => {
-    const found = src.filter(
-      ({ imports, text }) =>
-        imports.some(({ target }) => /^(node:)?events$/.test(target)) ||
-        /EventEmitter|EventTarget|BroadcastChannel|subscriber|observers/.test(text),
-    );
-    expect(found.map(({ file }) => file)).toEqual([]);
-  });
-
   test("only follow reads entries and waits for them", () => {
     const calling = (method: string) =>
       src.filter(({ nodes }) => nodes.some((node) => callsStore(node, method)));
