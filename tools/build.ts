@@ -13,7 +13,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const SRC = join(ROOT, "src");
 
 /** What the command line loads of the server, by `import()` of a file right in src/. */
-const SERVER = ["app", "logger"];
+const SERVER = ["app", "app-verify", "logger"];
 /** Modules that start as threads, which look for each other beside themselves. */
 const THREADS = ["store/sqlite/store-thread", "rpc/template-text-worker"];
 

@@ -5,11 +5,15 @@ import { agentList } from "./agent/list.ts";
 import { agentRegister } from "./agent/register.ts";
 import { agentSetState } from "./agent/set-state.ts";
 import { agentWatch } from "./agent/watch.ts";
+import { apiCommand } from "./api/call.ts";
 import type { Command, Groups } from "./command.ts";
 import { completionCommand } from "./completion/command.ts";
 import { configPath } from "./config/path.ts";
 import { configSet } from "./config/set.ts";
 import { configView } from "./config/view.ts";
+import { dbVerify } from "./db/verify.ts";
+import { logsCommand } from "./logs/show.ts";
+import { logWrite } from "./logs/write.ts";
 import { devCommand } from "./server/dev.ts";
 import { serveCommand } from "./server/serve-command.ts";
 import { sessionList } from "./session/list.ts";
@@ -29,6 +33,10 @@ export const COMMANDS: readonly Command[] = [
   agentDeregister,
   agentSetState,
   sessionList,
+  logsCommand,
+  logWrite,
+  apiCommand,
+  dbVerify,
   configView,
   configSet,
   configPath,
@@ -43,5 +51,7 @@ export const GROUPS: Groups = {
     aliases: ["agents"],
   },
   session: { summary: "the incarnations of agents", aliases: ["sessions"] },
+  log: { summary: "write to the log" },
+  db: { summary: "the store of a server that is stopped" },
   config: { summary: "the settings of this command line" },
 };

@@ -57,3 +57,12 @@ export function parseChoice(text: string, choices: readonly string[]): string {
   if (meant === undefined) throw usage(`must be one of ${choices.join(", ")}`);
   return meant;
 }
+
+/** A regular expression for every match; upper and lower case are one, as people search. */
+export function parsePattern(text: string): RegExp {
+  try {
+    return new RegExp(text, "giu");
+  } catch {
+    throw usage("must be a regular expression like timeout|refused");
+  }
+}

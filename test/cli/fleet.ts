@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fromJson } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { AgentState } from "../../gen/opscore/v1/lifecycle_pb.ts";
+import { LogDurability, Severity } from "../../gen/opscore/v1/logging_pb.ts";
 import { createOpsClient, type OpsClient } from "../../src/client/index.ts";
 
 /** Long enough that nobody is late while the examples run. */
@@ -29,7 +30,7 @@ output: {text: steps.draft.output.text}
 /**
  * What every example finds, in a namespace of its own: three agents, two
  * templates, a run of `sum` that is over (`sum-1`) and one of `report` whose
- * first step is queued (`report-1`).
+ * first step is queued (`report-1`), about which the writer has logged.
  */
 export async function sendFleet(url: string, namespace: string): Promise<OpsClient> {
   const ops = createOpsClient({ url, namespace });
@@ -61,6 +62,20 @@ export async function sendFleet(url: string, namespace: string): Promise<OpsClie
     });
   await start("sum-1", "sum", { a: 1, b: 2 });
   await start("report-1", "report", { topic: "tea" });
+  const log = { agentId: "writer", runId: "report-1", operation: "llm.call" };
+  await ops.logging.logOperations({
+    entries: [
+      { ...log, operation: "draft", severity: Severity.INFO, message: "section 4 of 6" },
+      {
+        ...log,
+        severity: Severity.WARN,
+        message: "timeout after 30 s",
+        attributes: { attempt: 2 },
+      },
+      { ...log, severity: Severity.ERROR, message: "no answer to section 4" },
+    ],
+    durability: LogDurability.COMMITTED,
+  });
   return ops;
 }
 

@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[]])[
       ...["src/client", "gen", "@bufbuild/protobuf", "@connectrpc/connect", "commander"],
       ...["dynamic:yaml", "node:", "src/core/nearest.ts"],
       ...["src/config.ts", "src/config-table.ts", "src/version.ts"],
-      ...["dynamic:src/app.ts", "dynamic:src/logger.ts", "type:pino"],
+      ...["dynamic:src/app.ts", "dynamic:src/app-verify.ts", "dynamic:src/logger.ts", "type:pino"],
     ],
   ],
   ["src/config*.ts", ["src/config*.ts", "src/core", "src/rpc/http/limits.ts", "node:"]],

@@ -4,6 +4,7 @@ import { follow } from "../follow.ts";
 import { CALL_EXITS } from "../help.ts";
 import { fullId } from "../ids.ts";
 import { SINCE_OPTION } from "../options.ts";
+import { timestampOf } from "../output/time.ts";
 import { agentEntries } from "./entry-view.ts";
 import { agents } from "./view.ts";
 
@@ -42,7 +43,10 @@ export const agentWatch = command({
     const lifecycle = await context.ops.lifecycle();
     const agentId = agent && (await fullId(agents, context.ops, agent));
     const wanted = allOf(filter, equals("agent_id", agentId));
-    const first = since === undefined ? ({ case: "now", value: true } as const) : sinceOf(since);
+    const first =
+      since === undefined
+        ? ({ case: "now", value: true } as const)
+        : ({ case: "since", value: timestampOf(since) } as const);
     await context.print.follow(entries());
 
     async function* entries() {
@@ -62,9 +66,3 @@ export const agentWatch = command({
     }
   },
 });
-
-function sinceOf(ms: number) {
-  const seconds = Math.floor(ms / 1_000);
-  const value = { seconds: BigInt(seconds), nanos: Math.floor(ms - seconds * 1_000) * 1_000_000 };
-  return { case: "since", value } as const;
-}

@@ -14,6 +14,8 @@ export interface Printer<T> {
   all(items: AsyncIterable<T> | Iterable<T>): Promise<readonly T[]>;
   /** Items as they come, each at once; json is one line each. */
   follow(items: AsyncIterable<T>): Promise<void>;
+  /** Marks what matches in the columns meant for it, wherever there are colors. */
+  highlight(pattern: RegExp): void;
 }
 
 export interface PrintOptions {
@@ -30,7 +32,12 @@ export interface PrintOptions {
 export function createPrinter<T>(view: View<T>, options: PrintOptions): Printer<T> {
   const { output, paint, write } = options;
   const isTable = output === "table" || output === "wide";
-  return { one, all, follow };
+  let highlighted: RegExp | undefined;
+  return { one, all, follow, highlight };
+
+  function highlight(pattern: RegExp): void {
+    highlighted = pattern;
+  }
 
   async function one(item: T): Promise<void> {
     const { value, format } = await prepare();
@@ -55,7 +62,7 @@ export function createPrinter<T>(view: View<T>, options: PrintOptions): Printer<
 
   async function follow(items: AsyncIterable<T>): Promise<void> {
     const { value, format } = await prepare();
-    const table = createTable(columns(), format, paint);
+    const table = createTable(columns(), format, paint, highlighted);
     let head = table.head;
     for await (const item of items) {
       if (isTable) await write(head() + table.row(item));
@@ -65,7 +72,7 @@ export function createPrinter<T>(view: View<T>, options: PrintOptions): Printer<
   }
 
   function tableOf(list: readonly T[], format: Format<T>): string {
-    const table = createTable(columns(), format, paint);
+    const table = createTable(columns(), format, paint, highlighted);
     for (const item of list) table.measure(item);
     return list.length === 0 ? "" : table.head() + list.map((item) => table.row(item)).join("");
   }

@@ -9,6 +9,7 @@ export function createTable<T>(
   columns: readonly Column<T>[],
   format: Format<T>,
   paint: Painter,
+  highlight?: RegExp,
 ): { head(): string; row(item: T): string; measure(item: T): void } {
   const widths = columns.map(({ head, width = 0 }) => Math.max(head.length, width));
   return {
@@ -37,10 +38,15 @@ export function createTable<T>(
   function line(cells: readonly string[], style?: () => "bold"): string {
     const padded = cells.map((cell, i) => {
       const space = " ".repeat(Math.max(0, (widths[i] ?? 0) - widthOf(cell)));
-      const shown = paint(cell, style?.());
+      const shown = columns[i]?.marked ? mark(cell) : paint(cell, style?.());
       return columns[i]?.alignRight ? space + shown : shown + space;
     });
     return `${padded.join(GAP).trimEnd()}\n`;
+  }
+
+  function mark(cell: string): string {
+    if (highlight === undefined) return cell;
+    return cell.replace(highlight, (found) => paint(found, ["bold", "magenta"]));
   }
 }
 

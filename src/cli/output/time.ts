@@ -6,6 +6,12 @@ export interface Time {
   readonly nanos: number;
 }
 
+/** The time of the contract for one in ms since 1970. */
+export function timestampOf(ms: number): Time {
+  const seconds = Math.floor(ms / 1_000);
+  return { seconds: BigInt(seconds), nanos: Math.floor(ms - seconds * 1_000) * 1_000_000 };
+}
+
 const UNITS = [
   [86_400_000, "d"],
   [3_600_000, "h"],

@@ -29,6 +29,8 @@ export interface Column<T> {
   /** Only in `wide` and for a single item. */
   readonly wide?: true;
   readonly alignRight?: true;
+  /** What --highlight looks for is marked here. */
+  readonly marked?: true;
   /** At least so many characters where rows are printed as they come. */
   readonly width?: number;
 }
