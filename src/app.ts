@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
 import { LifecycleService } from "../gen/opscore/v1/lifecycle_pb.ts";
 import { LoggingService } from "../gen/opscore/v1/logging_pb.ts";
 import { TaskService } from "../gen/opscore/v1/task_pb.ts";
 import { WorkflowService } from "../gen/opscore/v1/workflow_pb.ts";
-import type { Config, TlsFiles } from "./config.ts";
+import { type Config, loadCertificate } from "./config.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
 import { newId } from "./engine/ids.ts";
 import { createAuthenticator } from "./rpc/auth.ts";
@@ -26,8 +25,8 @@ export interface App {
   /** Where it is reached, once it listens. */
   readonly url: string;
   listen(): Promise<void>;
-  /** Reads the certificate again. */
-  reload(): Promise<void>;
+  /** Reads the certificate again. @throws {ConfigError} if it cannot be used; the old one stays. */
+  reload(): void;
   /** Drains and stops: what was acknowledged is kept, streams end where they can be resumed. */
   close(): Promise<void>;
   /** Rejects when the server cannot go on, for example when its disk fails. */
@@ -49,7 +48,7 @@ export async function createApp(
   const store = await openStore(config, logger, failed.reject);
   const replicaId = newId(store.nowMs());
   const engine = createEngine({ store, limits: config.limits, logger, replicaId });
-  const server = await createServer(config, engine, replicaId, logger, more);
+  const server = createServer(config, engine, replicaId, logger, more);
   let url = "";
 
   return {
@@ -65,8 +64,8 @@ export async function createApp(
       url = `${config.tls === undefined ? "http" : "https"}://${host}:${port}`;
     },
 
-    async reload() {
-      if (config.tls !== undefined) server.reload(await readTls(config.tls));
+    reload() {
+      if (config.tls !== undefined) server.reload(loadCertificate(config.tls));
     },
 
     async close() {
@@ -77,13 +76,13 @@ export async function createApp(
   };
 }
 
-async function createServer(
+function createServer(
   config: Config,
   engine: Engine,
   replicaId: string,
   logger: Logger,
   more: readonly Service[],
-): Promise<OpsServer> {
+): OpsServer {
   const { limits, httpLimits, tls, local, allowedHosts, allowedOrigins, reflection } = config;
   const server = {
     version: VERSION,
@@ -103,7 +102,7 @@ async function createServer(
     authenticator: createAuthenticator(config.apiKeys, engine.journals.nowMs),
     hosts: { local, allowedHosts, allowedOrigins },
     limits: httpLimits,
-    ...(tls && { tls: await readTls(tls) }),
+    ...(tls && { tls: loadCertificate(tls) }),
     reflection,
     version: VERSION,
     readiness: () => ({ status: engine.health() }),
@@ -119,9 +118,4 @@ function openStore(
 ): Promise<Store> {
   const path = store.type === "memory" ? ":memory:" : store.folder;
   return openSqliteStore({ path, logger, onFatal });
-}
-
-async function readTls({ certFile, keyFile }: TlsFiles) {
-  const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
-  return { cert, key };
 }

@@ -2,30 +2,39 @@ import { Refused } from "../core/errors.ts";
 
 export interface InFlightLimits {
   readonly unary: number;
+  readonly unaryPerPrincipal: number;
   readonly streams: number;
   readonly streamsPerPrincipal: number;
+  /** Bytes of requests that are not answered yet. */
+  readonly heldBytes: number;
   /** A reader that takes nothing for this long is cut. */
   readonly stallMs: number;
 }
 
 /** Counts what is being worked on, and refuses early when it is too much. */
 export interface InFlight {
-  /** @throws {Refused} `overloaded`. */
-  unary(): Disposable;
+  /** @throws {Refused} `rate_limited`, `overloaded`. */
+  unary(principal: string): Disposable;
   /** @throws {Refused} `limit_reached`, `overloaded`. */
   stream(principal: string): Disposable;
+  /** Of one request, as it is read. */
+  held(): Held;
   /** Calls `cut` unless disposed in time: a frame is with a reader that does not take it. */
   watchReader(cut: () => void): Disposable;
+}
+
+/** The bytes of one request, until it is answered. */
+export interface Held extends Disposable {
+  /** @throws {Refused} `overloaded`. */
+  add(bytes: number): void;
 }
 
 const RETRY_AFTER_MS = 1_000;
 const LOOK_MS = 250;
 
 export function createInFlight(limits: InFlightLimits, signal: AbortSignal): InFlight {
-  let unary = 0;
-  let streams = 0;
-  const perPrincipal = new Map<string, number>();
   const waiting = new Set<{ readonly sinceMs: number; readonly cut: () => void }>();
+  let heldBytes = 0;
 
   const look = setInterval(
     () => {
@@ -42,28 +51,26 @@ export function createInFlight(limits: InFlightLimits, signal: AbortSignal): InF
   signal.addEventListener("abort", () => clearInterval(look), { once: true });
 
   return {
-    unary() {
-      if (unary >= limits.unary) throw overloaded();
-      unary++;
-      return { [Symbol.dispose]: () => void unary-- };
-    },
+    unary: slots(limits.unary, limits.unaryPerPrincipal, (value, actual) => {
+      const met = { name: "unary_calls_per_principal", value, actual };
+      return new Refused({ code: "rate_limited", ...met, retryAfterMs: RETRY_AFTER_MS });
+    }),
 
-    stream(principal) {
-      const own = perPrincipal.get(principal) ?? 0;
-      const { streamsPerPrincipal: value } = limits;
-      if (own >= value) {
-        const name = "streams_per_principal";
-        throw new Refused({ code: "limit_reached", name, value, actual: own + 1 });
-      }
-      if (streams >= limits.streams) throw overloaded();
-      streams++;
-      perPrincipal.set(principal, own + 1);
+    stream: slots(limits.streams, limits.streamsPerPrincipal, (value, actual) => {
+      return new Refused({ code: "limit_reached", name: "streams_per_principal", value, actual });
+    }),
+
+    held() {
+      let own = 0;
       return {
+        add(bytes) {
+          if (heldBytes + bytes > limits.heldBytes) throw overloaded();
+          heldBytes += bytes;
+          own += bytes;
+        },
         [Symbol.dispose]() {
-          streams--;
-          const left = (perPrincipal.get(principal) ?? 1) - 1;
-          if (left === 0) perPrincipal.delete(principal);
-          else perPrincipal.set(principal, left);
+          heldBytes -= own;
+          own = 0;
         },
       };
     },
@@ -73,6 +80,31 @@ export function createInFlight(limits: InFlightLimits, signal: AbortSignal): InF
       waiting.add(reader);
       return { [Symbol.dispose]: () => void waiting.delete(reader) };
     },
+  };
+}
+
+/** Counts calls of all and of each principal. */
+function slots(
+  max: number,
+  ownMax: number,
+  tooMany: (value: number, actual: number) => Refused,
+): (principal: string) => Disposable {
+  let all = 0;
+  const perPrincipal = new Map<string, number>();
+  return (principal) => {
+    const own = perPrincipal.get(principal) ?? 0;
+    if (own >= ownMax) throw tooMany(ownMax, own + 1);
+    if (all >= max) throw overloaded();
+    all++;
+    perPrincipal.set(principal, own + 1);
+    return {
+      [Symbol.dispose]() {
+        all--;
+        const left = (perPrincipal.get(principal) ?? 1) - 1;
+        if (left === 0) perPrincipal.delete(principal);
+        else perPrincipal.set(principal, left);
+      },
+    };
   };
 }
 

@@ -18,8 +18,32 @@ export function validItem<Desc extends DescMessage>(
   throw new Refused({
     code: "invalid_field",
     pointer: `${pointer}${pointerOf(violation.field)}`,
-    message: violation.message,
+    message: wordsOf(violation, item),
   });
+}
+
+/** What is wrong with a field. Of one that was left out, nobody wants to read a pattern. */
+export function wordsOf({ ruleId, field, message }: Violation, whole: object): string {
+  const isMissing = ruleId === "string.pattern" && valueAt(whole, field) === "";
+  return isMissing ? "is required" : message;
+}
+
+function valueAt(whole: unknown, path: Violation["field"]): unknown {
+  return path.reduce((at, step) => {
+    const parts = at as Readonly<Record<string, unknown>>;
+    switch (step.kind) {
+      case "field":
+        return step.oneof === undefined
+          ? parts[step.localName]
+          : (parts[step.oneof.localName] as { readonly value?: unknown }).value;
+      case "list_sub":
+        return parts[step.index];
+      case "map_sub":
+        return parts[String(step.key)];
+      default:
+        return undefined;
+    }
+  }, whole);
 }
 
 /** The JSON Pointer to a field, by its JSON names. */

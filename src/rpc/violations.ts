@@ -4,18 +4,18 @@ import { ViolationSchema } from "@bufbuild/protovalidate/gen/buf/validate/valida
 import type { ConnectError } from "@connectrpc/connect";
 import { fitting } from "./error-size.ts";
 import { toConnectError } from "./errors.ts";
-import { pointerOf } from "./validate-item.ts";
+import { pointerOf, wordsOf } from "./validate-item.ts";
 
 const VIOLATIONS_BYTES = 2_048;
 
 /** Fields that break their rules: the first as the reason, as many of them attached as an error can carry. */
-export function invalidFields(violations: readonly Violation[]): ConnectError {
+export function invalidFields(violations: readonly Violation[], message: object): ConnectError {
   const [first] = violations;
   const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : "";
   const error = toConnectError({
     code: "invalid_field",
     pointer: first === undefined ? "" : pointerOf(first.field),
-    message: `${first?.message ?? "is invalid"}${more}`,
+    message: `${first === undefined ? "is invalid" : wordsOf(first, message)}${more}`,
   });
   const [value, desc] = violationsToProto([...violations]);
   value.violations = fitting(value.violations, VIOLATIONS_BYTES, (violation) =>

@@ -7,6 +7,7 @@ import {
   getOption,
   type MessageShape,
 } from "@bufbuild/protobuf";
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { policy, RateClass } from "../../gen/opscore/v1/options_pb.ts";
@@ -58,7 +59,8 @@ export function wrapUnary<I extends DescMessage, O extends DescMessage>(
   const isBatch = getOption(method, policy).rateClass === RateClass.BATCH;
   return (message, incoming) =>
     guarded(method, incoming, deps, async () => {
-      using _slot = deps.inFlight.unary();
+      const { name } = incoming.identity.principal;
+      using _slot = waits(message) ? deps.inFlight.stream(name) : deps.inFlight.unary(name);
       const call = callOf(incoming, deps, deps.unaryTimeoutMs);
       checkMessage(method.input, message);
       if (isBatch) deps.gate.countItems(call.principal, itemsIn(message));
@@ -116,7 +118,7 @@ export function warmUp(method: DescMethod): void {
 
 function checkMessage<I extends DescMessage>(schema: I, message: MessageShape<I>): void {
   const violations = brokenRules(schema, message);
-  if (violations.length > 0) throw invalidFields(violations);
+  if (violations.length > 0) throw invalidFields(violations, message);
   refuseUnstorable(schema, message);
 }
 
@@ -191,6 +193,12 @@ export function noteFault(logger: Logger, error: unknown): ConnectError {
 function logCall(method: DescMethod, { identity }: Incoming, { logger }: WrapDeps): void {
   const { principal, namespace } = identity;
   logger.debug({ method: method.name, principal: principal.name, namespace }, "call");
+}
+
+/** Whether a call may stay open for long: it costs what a stream costs, and answers as late. */
+function waits(message: object): boolean {
+  const { wait } = message as { readonly wait?: Duration };
+  return wait !== undefined && durationMs(wait) > 0;
 }
 
 /** How many items a batch has: the length of its one list. */

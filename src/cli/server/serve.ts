@@ -63,12 +63,13 @@ function firstSignal(logger: Logger): Promise<undefined> {
   });
 }
 
-function reload(app: { reload(): Promise<void> }, logger: Logger): void {
-  app.reload().then(
-    () => logger.info("certificate read again"),
-    (err: unknown) =>
-      logger.error({ err }, "the old certificate stays: the new one cannot be used"),
-  );
+function reload(app: { reload(): void }, logger: Logger): void {
+  try {
+    app.reload();
+    logger.info("certificate read again");
+  } catch (err) {
+    logger.error({ err }, "the old certificate stays: the new one cannot be used");
+  }
 }
 
 /** What Node says when it cannot bind, in words that name the setting. */

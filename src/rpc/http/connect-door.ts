@@ -11,8 +11,10 @@ import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
 import { Refused } from "../../core/errors.ts";
 import { toConnectError } from "../errors.ts";
 import type { Gate, Identity } from "../gate.ts";
+import type { InFlight } from "../in-flight.ts";
 import type { Incoming } from "../wrap.ts";
 import { type DescribeOptions, describeErrors, REACHED } from "./describe-errors.ts";
+import { holdBodies } from "./held-body.ts";
 import type { HttpLimits } from "./limits.ts";
 import { addressOf, type Door, type NodeRequest, type NodeResponse, peerOf } from "./request.ts";
 import type { Route } from "./services.ts";
@@ -34,6 +36,7 @@ export interface ConnectDoorOptions {
   /** Health and reflection: they are asked before any policy of ours. */
   readonly more: (router: ConnectRouter) => void;
   readonly gate: Gate;
+  readonly inFlight: InFlight;
   /** Methods that need no policy, by path: what `more` serves. */
   readonly open: (path: string, headers: Headers, address: string) => boolean;
   readonly limits: HttpLimits;
@@ -44,7 +47,7 @@ export interface ConnectDoorOptions {
 
 /** gRPC, gRPC-Web and Connect, by the adapter of connect-node. */
 export function createConnectDoor(options: ConnectDoorOptions): Door {
-  const { routes, more, gate, open, limits, version, fault, fallback } = options;
+  const { routes, more, gate, inFlight, open, limits, version, fault, fallback } = options;
   const router: ConnectRouterOptions = {
     readMaxBytes: limits.request_bytes,
     writeMaxBytes: limits.response_bytes,
@@ -54,8 +57,7 @@ export function createConnectDoor(options: ConnectDoorOptions): Door {
     // Runs on the headers, before any of the body is read.
     requestGate({ method, requestHeader, responseHeader, values }) {
       responseHeader.set("opscore-version", version);
-      const request = values.get(REQUEST);
-      const address = request === undefined ? "" : addressOf(request);
+      const address = addressOfCall({ values });
       const path = `/${method.parent.typeName}/${method.name}`;
       try {
         if (open(path, requestHeader, address)) return;
@@ -71,12 +73,16 @@ export function createConnectDoor(options: ConnectDoorOptions): Door {
     fallback: (req, res) => fallback(req, res as NodeResponse),
     routes(to) {
       for (const route of routes.values()) register(to, route);
-      for (const [i, handler] of to.handlers.entries()) {
-        to.handlers[i] = describeErrors(handler, { requestBytes: limits.request_bytes, fault });
-      }
+      const describe = { requestBytes: limits.request_bytes, fault };
+      replace(to.handlers, (handler) => describeErrors(handler, describe));
       more(to);
+      replace(to.handlers, (handler) => holdBodies(handler, inFlight));
     },
   });
+}
+
+function replace<T>(items: T[], by: (item: T) => T): void {
+  for (const [i, item] of items.entries()) items[i] = by(item);
 }
 
 function register(router: ConnectRouter, route: Route): void {
@@ -101,6 +107,12 @@ function incomingOf(context: HandlerContext): Incoming {
     timeoutMs: () => context.timeoutMs(),
     cut: () => cutRequest(request),
   };
+}
+
+/** Address of the caller, for services that are asked before any policy of ours. */
+export function addressOfCall({ values }: Pick<HandlerContext, "values">): string {
+  const request = values.get(REQUEST);
+  return request === undefined ? "" : addressOf(request);
 }
 
 /** Ends a call whose reader does not read: there is no way left to tell it why. */

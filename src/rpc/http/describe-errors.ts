@@ -33,11 +33,18 @@ export interface DescribeOptions {
   readonly fault: (error: ConnectError) => ConnectError;
 }
 
+/** What to do about a refusal that the adapter leaves without a word. */
+const NO_BODY: Readonly<Record<number, string>> = {
+  405: "use POST: GET is for reads",
+  415: "POST application/json or a protobuf type, or GET a read with ?encoding=json&message={}",
+  505: "this method needs HTTP/2",
+};
+
 /**
  * Gives errors that the adapter makes itself the detail that all others have:
  * before any handler is called, of a message that cannot be decoded or is too
  * large; after it, of an answer that cannot be encoded. Everything else comes with
- * its detail already and passes as it is.
+ * its detail already and passes as it is. A protocol that is not spoken gets words.
  */
 export function describeErrors(
   handler: UniversalHandler,
@@ -46,6 +53,8 @@ export function describeErrors(
   const described = async (request: UniversalServerRequest) => {
     const chunks: Uint8Array[] = [];
     const response = await handler(isJson(request, handler) ? listen(request, chunks) : request);
+    const words = response.body === undefined ? NO_BODY[response.status] : undefined;
+    if (words !== undefined) return { ...response, body: iterate(Buffer.from(`${words}\n`)) };
     const describe: Describe = (error) => {
       if (error.details.length > 0) return error;
       if (request.contextValues?.get(REACHED) === true) return fault(error);

@@ -1,13 +1,26 @@
 import { isUtf8 } from "node:buffer";
-import type { DescMethodStreaming } from "@bufbuild/protobuf";
-import { fromJson, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type DescMethodStreaming,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+  ScalarType,
+  toJson,
+} from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJson } from "@connectrpc/connect/protocol-connect";
+import { type WatchStart, WatchStartSchema } from "../../../gen/opscore/v1/common_pb.ts";
 import { Refused } from "../../core/errors.ts";
 import { toConnectError } from "../errors.ts";
 import type { Gate } from "../gate.ts";
+import type { Held, InFlight } from "../in-flight.ts";
 import { misfitOf } from "../misfit.ts";
 import { cutRequest } from "./connect-door.ts";
+import { counted } from "./held-body.ts";
 import type { HttpLimits } from "./limits.ts";
 import { LINES, type LineFormat, linesOf } from "./lines.ts";
 import {
@@ -23,6 +36,7 @@ import type { Route } from "./services.ts";
 export interface FacadeOptions {
   readonly routes: ReadonlyMap<string, Route>;
   readonly gate: Gate;
+  readonly inFlight: InFlight;
   readonly limits: HttpLimits;
   readonly version: string;
   /** The cursor of one entry inside a frame. */
@@ -52,13 +66,11 @@ export function createFacade(
   };
 }
 
-/** GET for reads, or POST of plain JSON. */
+/** GET, or POST of plain JSON, of what only reads. */
 function isPlain(req: NodeRequest, { methodKind, idempotency }: DescMethodStreaming): boolean {
-  if (methodKind !== "server_streaming") return false;
-  const isRead = idempotency === 1;
-  if (!isRead) return false;
-  if (req.method === "GET") return !(req.url ?? "").includes("encoding=");
-  return /^application\/json\b/.test(req.headers["content-type"] ?? "");
+  const isRead = idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+  if (methodKind !== "server_streaming" || !isRead) return false;
+  return req.method === "GET" || /^application\/json\b/.test(req.headers["content-type"] ?? "");
 }
 
 async function serve(
@@ -67,13 +79,15 @@ async function serve(
   req: NodeRequest,
   res: NodeResponse,
 ): Promise<void> {
-  const { gate, version, limits } = options;
+  const { gate, inFlight, version, limits } = options;
   const url = new URL(req.url ?? "", "http://localhost");
   const headers = headersOf(req);
   const namespace = url.searchParams.get("namespace");
   if (namespace !== null) headers.set("opscore-namespace", namespace);
   const identity = gate.admit(route.method, { headers, address: addressOf(req) });
-  const message = await messageOf(route.method, req, url, limits.request_bytes);
+  const held = inFlight.held();
+  res.once("close", () => held[Symbol.dispose]());
+  const message = await messageOf(route.method, req, url, held, limits.request_bytes);
   const leaving = new AbortController();
   res.once("close", () => leaving.abort(new ConnectError("the caller has gone", Code.Canceled)));
   const responseHeaders = new Headers({ "opscore-version": version });
@@ -130,36 +144,61 @@ async function messageOf(
   method: DescMethodStreaming,
   req: NodeRequest,
   url: URL,
+  held: Held,
   bytesMax: number,
 ): Promise<object> {
+  const isGet = req.method === "GET";
+  const json = isGet ? queryOf(url, method.input) : await bodyOf(req, held, bytesMax);
   const last = req.headers["last-event-id"];
   const after = typeof last === "string" ? last : url.searchParams.get("after");
-  const json = req.method === "GET" ? queryOf(url) : await bodyOf(req, bytesMax);
-  const whole = after === null ? json : { ...json, start: { after } };
   try {
-    return fromJson(method.input, whole, { ignoreUnknownFields: false });
+    const message: Watching = fromJson(method.input, json, { ignoreUnknownFields: false });
+    return after === null ? message : resumed(message, after, last !== undefined);
   } catch (error) {
-    const place = misfitOf(method.input, whole);
+    const place = misfitOf(method.input, json);
     throw place === undefined ? malformed(error) : new Refused({ code: "malformed", ...place });
   }
 }
 
-/** `?message={...}`, or the fields of the request one by one. */
-function queryOf(url: URL): JsonObject {
+/** How requests of watches say where to begin. */
+type Watching = Message & { start?: WatchStart; last?: number };
+
+/**
+ * The request, beginning after a cursor. A browser that comes back by itself sends
+ * the first request again: what that asked for once, before the stream, it has had.
+ */
+function resumed(message: Watching, after: string, again: boolean): object {
+  message.start ??= create(WatchStartSchema);
+  message.start.start = { case: "after", value: after };
+  if (again && message.last !== undefined) message.last = 0;
+  return message;
+}
+
+const OF_THE_DOOR: ReadonlySet<string> = new Set(["after", "namespace", "message"]);
+
+/** `?message={...}`, and fields of the request one by one. */
+function queryOf(url: URL, input: DescMessage): JsonObject {
   const message = url.searchParams.get("message");
-  if (message !== null) return parseObject(message);
-  const fields = [...url.searchParams].filter(([name]) => name !== "after" && name !== "namespace");
-  return Object.fromEntries(fields.map(([name, text]) => [name, scalarOf(text)]));
+  const fields = [...url.searchParams].filter(([name]) => !OF_THE_DOOR.has(name));
+  const scalars = fields.map(([name, text]) => [name, scalarOf(text, name, input)] as const);
+  return { ...(message !== null && parseObject(message)), ...Object.fromEntries(scalars) };
 }
 
-function scalarOf(text: string): JsonValue {
-  return text === "true" || text === "false" ? text === "true" : text;
+function scalarOf(text: string, name: string, { fields }: DescMessage): JsonValue {
+  const field = fields.find((known) => known.jsonName === name || known.name === name);
+  const isSwitch = field?.scalar === ScalarType.BOOL && (text === "true" || text === "false");
+  return isSwitch ? text === "true" : text;
 }
 
-async function bodyOf(req: NodeRequest, bytesMax: number): Promise<JsonObject> {
+async function bodyOf(req: NodeRequest, held: Held, bytesMax: number): Promise<JsonObject> {
+  const encoding = req.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") {
+    const message = `send plain JSON without content-encoding ${encoding}`;
+    throw new Refused({ code: "not_offered", message });
+  }
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
+  for await (const chunk of counted(req as AsyncIterable<Buffer>, held)) {
     bytes += chunk.length;
     if (bytes > bytesMax) {
       throw new Refused({

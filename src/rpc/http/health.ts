@@ -7,7 +7,11 @@ import {
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as Status,
 } from "../../../gen/grpc/health/v1/health_pb.ts";
+import { Refused } from "../../core/errors.ts";
+import { toConnectError } from "../errors.ts";
+import type { InFlight } from "../in-flight.ts";
 import { pause } from "../pause.ts";
+import { addressOfCall } from "./connect-door.ts";
 
 /** How often a watch of health looks. */
 const LOOK_MS = 500;
@@ -17,12 +21,17 @@ export interface Readiness {
   readonly why?: string;
 }
 
+export interface HealthOptions {
+  readonly services: readonly string[];
+  readonly readiness: () => Readiness;
+  readonly inFlight: InFlight;
+  readonly draining: AbortSignal;
+}
+
 /** grpc.health.v1: for "" and for each service. Hand-written: no package does it for Connect. */
 export function registerHealth(
   router: ConnectRouter,
-  services: readonly string[],
-  readiness: () => Readiness,
-  draining: AbortSignal,
+  { services, readiness, inFlight, draining }: HealthOptions,
 ): void {
   const known = new Set(["", ...services]);
   const serving = () =>
@@ -43,8 +52,11 @@ export function registerHealth(
 
   async function* watch(
     { service }: HealthCheckRequest,
-    { signal }: HandlerContext,
+    context: HandlerContext,
   ): AsyncGenerator<HealthCheckResponse> {
+    // No key is asked for here, so an address stands for the principal.
+    using _slot = streamOf(addressOfCall(context));
+    const { signal } = context;
     let last: Status | undefined;
     const either = AbortSignal.any([signal, draining]);
     for (;;) {
@@ -54,6 +66,14 @@ export function registerHealth(
       if (draining.aborted) throw new ConnectError("shutting down", Code.Unavailable);
       await pause(LOOK_MS, either).catch(() => undefined);
       if (signal.aborted) return;
+    }
+  }
+
+  function streamOf(address: string): Disposable {
+    try {
+      return inFlight.stream(address);
+    } catch (error) {
+      throw error instanceof Refused ? toConnectError(error.refusal) : error;
     }
   }
 }

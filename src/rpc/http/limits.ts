@@ -3,6 +3,11 @@ import type { Limit } from "../../core/limits.ts";
 /** Every limit of the port, by name. Settings like those of the rules: `OPSCORE_LIMIT_<NAME>`. */
 export const HTTP_LIMITS = {
   request_bytes: { value: 4 * 1024 * 1024, unit: "bytes", about: "a request after decompression" },
+  held_bytes: {
+    value: 256 * 1024 * 1024,
+    unit: "bytes",
+    about: "requests that are read or answered at the same time, together",
+  },
   response_bytes: { value: 16 * 1024 * 1024, unit: "bytes", about: "a response" },
   url_bytes: { value: 8 * 1024, unit: "bytes", about: "the URL of a request" },
   header_bytes: { value: 16 * 1024, unit: "bytes", about: "the headers of a request" },
@@ -37,13 +42,26 @@ export const HTTP_LIMITS = {
     unit: "items",
     about: "calls at once on one HTTP/2 connection",
   },
-  streams: { value: 10_000, unit: "items", about: "open streams of the server" },
+  streams: {
+    value: 10_000,
+    unit: "items",
+    about: "open streams and waiting calls of the server",
+  },
   streams_per_principal: {
     value: 200,
     unit: "items",
-    about: "open streams of one principal, with API keys",
+    about: "open streams and waiting calls of one principal, with API keys",
   },
-  unary_calls: { value: 1_024, unit: "items", about: "unary calls in flight" },
+  unary_calls: {
+    value: 1_024,
+    unit: "items",
+    about: "unary calls in flight; one that waits counts as a stream",
+  },
+  unary_calls_per_principal: {
+    value: 64,
+    unit: "items",
+    about: "unary calls in flight of one principal, with API keys",
+  },
   unary_ms: { value: 60_000, unit: "ms", about: "a unary call" },
   stall_ms: { value: 30_000, unit: "ms", about: "a reader of a stream that takes nothing" },
   calls_per_second: {

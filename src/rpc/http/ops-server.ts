@@ -7,7 +7,7 @@ import { Refused } from "../../core/errors.ts";
 import { type Authenticator, holdsScope } from "../auth.ts";
 import { cursorAt } from "../cursor.ts";
 import { createGate } from "../gate.ts";
-import { createInFlight } from "../in-flight.ts";
+import { createInFlight, type InFlight } from "../in-flight.ts";
 import { noteFault } from "../wrap.ts";
 import { createConnectDoor } from "./connect-door.ts";
 import { quietConsole } from "./console.ts";
@@ -53,12 +53,15 @@ export function createOpsServer(options: OpsServerOptions): OpsServer {
     batchItemsPerSecond: limits.batch_items_per_second,
     batchItemsBurst: limits.batch_burst_items,
   });
+  const isLocal = !authenticator.required;
   const inFlight = createInFlight(
     {
       unary: limits.unary_calls,
       streams: limits.streams,
       // Everybody on a laptop is one principal.
-      streamsPerPrincipal: authenticator.required ? limits.streams_per_principal : limits.streams,
+      unaryPerPrincipal: isLocal ? limits.unary_calls : limits.unary_calls_per_principal,
+      streamsPerPrincipal: isLocal ? limits.streams : limits.streams_per_principal,
+      heldBytes: limits.held_bytes,
       stallMs: limits.stall_ms,
     },
     stopping.signal,
@@ -73,13 +76,14 @@ export function createOpsServer(options: OpsServerOptions): OpsServer {
       .filter(([, { method }]) => method.methodKind === "bidi_streaming")
       .map(([path]) => path),
   );
-  const facade = createFacade({ routes, gate, limits, version, cursorAt });
+  const facade = createFacade({ routes, gate, inFlight, limits, version, cursorAt });
   const connect = createConnectDoor({
     routes,
     gate,
+    inFlight,
     limits,
     version,
-    more: moreOf(options, draining),
+    more: moreOf(options, inFlight, draining),
     open: openOf(authenticator),
     fault: (error) => noteFault(logger, error),
     fallback: (_, res) => answer(res, 404, "there is nothing here\n"),
@@ -107,12 +111,16 @@ export function createOpsServer(options: OpsServerOptions): OpsServer {
 }
 
 /** Standard services beside ours. */
-function moreOf(options: OpsServerOptions, draining: AbortSignal): (router: ConnectRouter) => void {
+function moreOf(
+  options: OpsServerOptions,
+  inFlight: InFlight,
+  draining: AbortSignal,
+): (router: ConnectRouter) => void {
   const own = options.services.map(({ service }) => service);
   const readiness = () => (draining.aborted ? DRAINING : options.readiness());
   return (router) => {
     const names = own.map(({ typeName }) => typeName);
-    registerHealth(router, names, readiness, draining);
+    registerHealth(router, { services: names, readiness, inFlight, draining });
     if (options.reflection) registerReflection(router, [...own, Health]);
   };
 }

@@ -24,9 +24,10 @@ type Answer = NonNullable<
 
 /** Server reflection v1 and v1alpha, by one handler. Hand-written: no package does it for Connect. */
 export function registerReflection(router: ConnectRouter, services: readonly DescService[]): void {
-  const files = closureOf(services.map(({ file }) => file));
-  const registry = createRegistry(...files.values());
+  // Reflection is one of the services it lists: tools ask for its files as well.
   const all = [...services, ServerReflection, ServerReflectionAlpha];
+  const files = closureOf(all.map(({ file }) => file));
+  const registry = createRegistry(...files.values());
   const names = all.map(({ typeName }) => typeName).sort();
 
   async function* info(requests: AsyncIterable<ServerReflectionRequest>) {

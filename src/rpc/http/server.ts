@@ -1,4 +1,8 @@
-import { createServer as createHttp1, type Server as Http1Server } from "node:http";
+import {
+  createServer as createHttp1,
+  type ServerOptions as Http1Options,
+  type Server as Http1Server,
+} from "node:http";
 import {
   createServer as createHttp2,
   createSecureServer,
@@ -13,9 +17,10 @@ import type { Door } from "./request.ts";
 import { watchSessions } from "./sessions.ts";
 import { sniff } from "./sniff.ts";
 
+/** PEM texts. */
 export interface TlsContext {
-  readonly cert: Buffer;
-  readonly key: Buffer;
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface PortOptions {
@@ -40,24 +45,18 @@ const KEEP_ALIVE_LOOK_MS = 50;
 const RESETS = { streamResetBurst: 100, streamResetRate: 10 };
 
 export function createPort({ door, limits, tls, streamsRequests }: PortOptions): Port {
-  const http1 = tls === undefined ? createHttp1Server(door, limits) : undefined;
-  const http2 = tls === undefined ? createHttp2(http2Options(limits)) : secureServer(tls, limits);
+  const { outer, http1, http2 } =
+    tls === undefined ? clearServers(door, limits) : secureServers(tls, limits);
   const sockets = new Set<Socket>();
-  const outer: NetServer | Http2SecureServer =
-    http1 === undefined
-      ? (http2 as Http2SecureServer)
-      : createNet({ noDelay: true }, (socket) =>
-          sniff(socket, http1, http2 as Http2Server, limits.first_byte_ms),
-        );
   http2.on("request", door);
   http2.on("sessionError", () => undefined);
-  const sessions = watchSessions(http2 as Http2Server, limits, streamsRequests);
+  const sessions = watchSessions(http2, limits, streamsRequests);
   outer.maxConnections = limits.connections;
   limitConnections(outer, sockets, limits);
 
   return {
     listen: (port, host) => listenOn(outer, port, host),
-    reload: (context) => (http2 as Http2SecureServer).setSecureContext(context),
+    reload: (context) => (outer as Http2SecureServer).setSecureContext(context),
 
     async drain(graceMs) {
       const closed = new Promise<void>((resolve) => outer.close(() => resolve()));
@@ -71,27 +70,56 @@ export function createPort({ door, limits, tls, streamsRequests }: PortOptions):
       await closed;
       clearTimeout(cut);
       clearInterval(idle);
-      http1?.closeAllConnections();
       // Ends Node's connection checker, which its "listening" event began.
-      http1?.close();
+      http1.close();
     },
   };
 }
 
-function createHttp1Server(door: Door, limits: HttpLimits): Http1Server {
-  const server = createHttp1(
-    {
-      keepAliveTimeout: limits.keep_alive_ms,
-      headersTimeout: limits.headers_ms,
-      requestTimeout: limits.request_ms,
-      connectionsCheckingInterval: Math.min(1_000, limits.headers_ms),
-      maxHeaderSize: limits.header_bytes,
-      noDelay: true,
-      // The guard refuses a missing Host itself, with a reason.
-      requireHostHeader: false,
-    },
-    door,
+/** The server that listens, and those that speak the protocols. With TLS all are one. */
+interface Servers {
+  readonly outer: NetServer | Http2SecureServer;
+  readonly http1: Pick<Http1Server, "closeIdleConnections" | "close">;
+  readonly http2: Http2Server;
+}
+
+function clearServers(door: Door, limits: HttpLimits): Servers {
+  const http1 = createHttp1Server(door, limits);
+  const http2 = createHttp2(http2Options(limits));
+  const outer = createNet({ noDelay: true }, (socket) =>
+    sniff(socket, http1, http2, limits.first_byte_ms),
   );
+  return { outer, http1, http2 };
+}
+
+/** ALPN tells the protocol, and Node's own timers begin with the connection. */
+function secureServers({ cert, key }: TlsContext, limits: HttpLimits): Servers {
+  const options = { ...http1Options(limits), ...http2Options(limits), cert, key } as const;
+  const server = createSecureServer({
+    ...options,
+    allowHTTP1: true,
+    minVersion: "TLSv1.2",
+    handshakeTimeout: limits.handshake_ms,
+  });
+  // Both protocols' servers are this one, which its types do not say.
+  return { outer: server, http1: server as never, http2: server as never };
+}
+
+function http1Options(limits: HttpLimits): Http1Options {
+  return {
+    keepAliveTimeout: limits.keep_alive_ms,
+    headersTimeout: limits.headers_ms,
+    requestTimeout: limits.request_ms,
+    connectionsCheckingInterval: Math.min(1_000, limits.headers_ms),
+    maxHeaderSize: limits.header_bytes,
+    noDelay: true,
+    // The guard refuses a missing Host itself, with a reason.
+    requireHostHeader: false,
+  };
+}
+
+function createHttp1Server(door: Door, limits: HttpLimits): Http1Server {
+  const server = createHttp1(http1Options(limits), door);
   server.on("clientError", (_, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
     else socket.destroy();
@@ -115,17 +143,6 @@ function http2Options(limits: HttpLimits): ServerOptions {
     maxSessionInvalidFrames: 100,
     maxSessionRejectedStreams: 20,
   };
-}
-
-function secureServer({ cert, key }: TlsContext, limits: HttpLimits): Http2SecureServer {
-  return createSecureServer({
-    ...http2Options(limits),
-    cert,
-    key,
-    allowHTTP1: true,
-    minVersion: "TLSv1.2",
-    handshakeTimeout: limits.handshake_ms,
-  });
 }
 
 /** Keeps one address from taking all connections, and every socket's error from ending the process. */
@@ -158,11 +175,8 @@ function isLoopback(address: string): boolean {
   return address === "::1" || /^(::ffff:)?127\./.test(address);
 }
 
-function closeIdle(
-  http1: Http1Server | undefined,
-  sessions: ReadonlySet<ServerHttp2Session>,
-): void {
-  http1?.closeIdleConnections();
+function closeIdle(http1: Servers["http1"], sessions: ReadonlySet<ServerHttp2Session>): void {
+  http1.closeIdleConnections();
   for (const session of sessions) if (!session.closed) session.close();
 }
 

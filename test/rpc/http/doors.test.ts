@@ -26,6 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => rig[Symbol.asyncDispose]());
 
+type Ask = { readonly case: "listServices" | "fileContainingSymbol"; readonly value: string };
+
 const post = (
   path: string,
   body: string | Uint8Array<ArrayBuffer>,
@@ -137,6 +139,34 @@ describe("what is wrong is named", () => {
     );
   });
 
+  test("what is missing", async () => {
+    const said = async (path: string, body: object) => {
+      const answer = await post(path, JSON.stringify(body));
+      return ((await answer.json()) as { message: string }).message;
+    };
+    expect(await said(`${LIFECYCLE}/GetAgent`, {})).toBe("/agentId: is required");
+    const beat = { beat: { agentId: "", sessionId: "", epoch: 1 } };
+    expect(await said(`${LIFECYCLE}/Heartbeat`, beat)).toMatch(/^\/beat\/\w+: is required/);
+    const bad = await said("/opscore.v1.WorkflowService/GetRun", { runId: "-" });
+    expect(bad).toMatch(/does not match/);
+  });
+
+  test.each([
+    [
+      "a read by GET without its message",
+      "GET",
+      `${LIFECYCLE}/GetAgent?agentId=x`,
+      415,
+      "?encoding=json",
+    ],
+    ["what changes something, by GET", "GET", "/opscore.v1.TaskService/StreamTasks", 405, "POST"],
+    ["two ways over HTTP/1.1", "POST", "/opscore.v1.TaskService/WorkTasks", 505, "HTTP/2"],
+  ])("%s", async (_, method, path, status, words) => {
+    const answer = await fetch(rig.url + path, { method });
+    expect(answer.status).toBe(status);
+    expect(await answer.text()).toContain(words);
+  });
+
   test("a path that is not there", async () => {
     expect((await post("/nothing", "{}")).status).toBe(404);
   });
@@ -212,6 +242,42 @@ describe("plain streams", () => {
     expect(next?.entry?.position).toBe(two?.entry?.position);
   });
 
+  test("SSE: what was asked for once, before the stream, does not come again", async () => {
+    const tail = "/opscore.v1.LoggingService/TailLogs";
+    await rig.logging.logOperations({ entries: [{ message: "one" }, { message: "two" }] });
+    const headers = { accept: "text/event-stream" };
+    const text = (await lines(`${tail}?last=2`, 8, { headers })).join("\n");
+    const [, one, two] = [...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id ?? "");
+    const again = { headers: { ...headers, "last-event-id": one ?? "" } };
+    expect(await lines(`${tail}?last=2`, 5, again)).toEqual(
+      expect.arrayContaining([`id: ${two}`, expect.stringContaining('"two"')]),
+    );
+  });
+
+  test("a place to resume at leaves the rest of the start as it was asked for", async () => {
+    const tail = `${rig.url}/opscore.v1.LoggingService/TailLogs`;
+    const [first] = await lines("/opscore.v1.LoggingService/TailLogs", 1);
+    const { cursor } = JSON.parse(first ?? "") as { cursor: string };
+    // Logs have no snapshot: only a policy that arrived is refused.
+    const start = encodeURIComponent('{"start":{"onGap":"GAP_POLICY_SNAPSHOT"}}');
+    const answer = await fetch(`${tail}?message=${start}&after=${cursor}`);
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain("no snapshot");
+  });
+
+  test("fields beside a message count, and text may look like a switch", async () => {
+    expect((await fetch(`${rig.url}${watch}?message=%7B%7D&filter=nonsense`)).status).toBe(400);
+    expect(await lines("/opscore.v1.LoggingService/TailLogs?text=true", 1)).toHaveLength(1);
+  });
+
+  test("a compressed message is refused, not misread", async () => {
+    const answer = await post(watch, new Uint8Array(gzipSync("{}")), {
+      "content-encoding": "gzip",
+    });
+    expect(answer.status).toBe(501);
+    expect(await answer.text()).toContain("content-encoding gzip");
+  });
+
   test("a refusal keeps its status", async () => {
     const answer = await fetch(`${rig.url}${watch}?filter=${encodeURIComponent("nonsense == 1")}`);
     expect(answer.status).toBe(400);
@@ -241,6 +307,25 @@ describe("health and reflection", () => {
   test("probes answer in a word", async () => {
     expect(await (await fetch(`${rig.url}/healthz`)).text()).toBe("ok\n");
     expect(await (await fetch(`${rig.url}/readyz`)).text()).toBe("ok\n");
+  });
+
+  test("reflection has the file of every service it names, its own too", async () => {
+    const client = createClient(ServerReflection, createGrpcTransport({ baseUrl: rig.url }));
+    const ask = async (messageRequest: Ask) => {
+      for await (const { messageResponse } of client.serverReflectionInfo(
+        (async function* () {
+          yield { messageRequest };
+        })(),
+      ))
+        return messageResponse;
+      throw new Error("no answer");
+    };
+    const list = await ask({ case: "listServices", value: "" });
+    if (list.case !== "listServicesResponse") throw new Error(`${list.case}`);
+    for (const { name } of list.value.service) {
+      const { case: answer } = await ask({ case: "fileContainingSymbol", value: name });
+      expect([name, answer]).toEqual([name, "fileDescriptorResponse"]);
+    }
   });
 
   test("reflection names the services and their files", async () => {

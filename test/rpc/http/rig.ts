@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import {
   type ClientHttp2Session,
   connect as connectHttp2,
@@ -9,8 +10,18 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { pino } from "pino";
 import { LifecycleService } from "../../../gen/opscore/v1/lifecycle_pb.ts";
+import { LoggingService } from "../../../gen/opscore/v1/logging_pb.ts";
 import { type App, createApp } from "../../../src/app.ts";
 import { type Flags, readConfig } from "../../../src/config.ts";
+
+/** Flags of a rig that speaks TLS. */
+export const TLS = {
+  tls_cert: "test/fixtures/tls-cert.pem",
+  tls_key: "test/fixtures/tls-key.pem",
+} as const;
+
+/** What clients trust. */
+export const CA = readFileSync(TLS.tls_cert);
 
 /** A whole server in this process: a free port, everything in memory. */
 export interface HttpRig extends AsyncDisposable {
@@ -19,6 +30,7 @@ export interface HttpRig extends AsyncDisposable {
   readonly port: number;
   /** Lifecycle over Connect and HTTP/1.1. */
   readonly lifecycle: Client<typeof LifecycleService>;
+  readonly logging: Client<typeof LoggingService>;
 }
 
 export async function openHttpRig(
@@ -29,12 +41,17 @@ export async function openHttpRig(
   const app = await createApp(config, pino({ level: "silent" }));
   await app.listen();
   const { url } = app;
-  const transport = createConnectTransport({ baseUrl: url, httpVersion: "1.1" });
+  const transport = createConnectTransport({
+    baseUrl: url,
+    httpVersion: "1.1",
+    nodeOptions: { ca: CA },
+  });
   return {
     app,
     url,
     port: Number(new URL(url).port),
     lifecycle: createClient(LifecycleService, transport),
+    logging: createClient(LoggingService, transport),
     [Symbol.asyncDispose]: () => app.close(),
   };
 }
@@ -71,7 +88,7 @@ export async function closedWithin(socket: Socket, ms: number): Promise<boolean>
 
 /** A raw HTTP/2 session. */
 export async function http2Session(url: string): Promise<ClientHttp2Session> {
-  const session = connectHttp2(url);
+  const session = connectHttp2(url, { ca: CA });
   session.on("error", () => undefined);
   await once(session, "connect");
   return session;
