@@ -42,7 +42,8 @@ export interface Port {
 }
 
 const KEEP_ALIVE_LOOK_MS = 50;
-const RESETS = { streamResetBurst: 100, streamResetRate: 10 };
+/** A client may leave all its streams at once, and curl resets each call that it has read. */
+const RESETS = { streamResetBurst: 1_000, streamResetRate: 100 };
 
 export function createPort({ door, limits, tls, streamsRequests }: PortOptions): Port {
   const { outer, http1, http2 } =

@@ -1,9 +1,11 @@
+import { once } from "node:events";
+import { constants } from "node:http2";
 import { connect } from "node:net";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.ts";
-import { grpcClient, openHttpRig } from "./rig.ts";
+import { grpcClient, http2Request, http2Session, openHttpRig } from "./rig.ts";
 
 const WAIT = { agentId: "a", afterRevision: 99, wait: { seconds: 30n } };
 
@@ -19,6 +21,22 @@ test("calls that wait are streams: they leave room for calls that do not, and me
   expect(((await third) as ConnectError).code).toBe(Code.ResourceExhausted);
   leaving.abort();
   await Promise.allSettled(waiting);
+});
+
+test("a client may leave all its streams at once and go on", async () => {
+  await using rig = await openHttpRig();
+  const session = await http2Session(rig.url);
+  const streams = Array.from({ length: 200 }, () =>
+    session.request({ ":path": "/opscore.v1.LoggingService/TailLogs" }),
+  );
+  await Promise.all(streams.map((stream) => once(stream, "data")));
+  const left = streams.map((stream) => once(stream, "close"));
+  for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
+  await Promise.all(left);
+  // Its answer follows whatever the server says to that.
+  await new Promise((resolve) => session.ping(resolve));
+  expect(await http2Request(session, { ":path": "/healthz" })).toMatchObject({ status: 200 });
+  session.destroy();
 });
 
 test("watches of health count as streams, though nobody has to say who they are", async () => {
