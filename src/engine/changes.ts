@@ -15,6 +15,8 @@ export interface Change<T> extends Drafted {
   readonly result: T;
 }
 
+type Decide<T> = (attempt: number) => Promise<Change<T>>;
+
 /** The one loop of the engine: load, decide, fold, commit; again when the race was lost. */
 export interface Changes {
   /** A commit in the making, over the entities as they are known here. */
@@ -22,14 +24,14 @@ export interface Changes {
 
   /**
    * Runs `decide` and commits what it decided. Calls with the same `lock` wait for each other
-   * in this process; other processes are met by compare-and-set.
+   * in this process; other processes are met by compare-and-set. `attempt` counts from 1.
    *
    * @throws {Refused} what `decide` refuses; `contention` after five lost races.
    */
-  change<T>(lock: string, decide: () => Promise<Change<T>>): Promise<T>;
+  change<T>(lock: string, decide: Decide<T>): Promise<T>;
 
   /** The same, idempotent by the caller's request: the answer is stored in the same commit. */
-  mutate<T>(caller: Caller, lock: string, decide: () => Promise<Change<T>>): Promise<Answer<T>>;
+  mutate<T>(caller: Caller, lock: string, decide: Decide<T>): Promise<Answer<T>>;
 }
 
 /** `onCommit` hears of every commit, and whether the store had no room for it. */
@@ -52,10 +54,10 @@ export function createChanges(
     }
   }
 
-  async function retried<T>(lock: string, attempt: () => Promise<T>): Promise<T> {
+  async function retried<T>(lock: string, attempt: (n: number) => Promise<T>): Promise<T> {
     for (let n = 1; ; n++) {
       try {
-        return await attempt();
+        return await attempt(n);
       } catch (error) {
         if (!isRefused(error, "version_conflict", "reservation_lost")) throw error;
         if (n === ATTEMPTS_MAX) throw new Refused({ code: "contention", key: lock });
@@ -64,18 +66,21 @@ export function createChanges(
     }
   }
 
-  async function write<T>({ commit, states, result }: Change<T>): Promise<T> {
-    if (commit !== undefined) await carryOut(commit, states);
+  async function write<T>({ result, ...drafted }: Change<T>): Promise<T> {
+    if (drafted.commit !== undefined) await carryOut(drafted.commit, drafted);
     return result;
   }
 
-  async function carryOut(commit: Commit, states: Change<unknown>["states"] = []) {
+  async function carryOut(commit: Commit, { states = [], settled }: Drafted) {
     try {
       const committed = await store.commit(commit);
-      if (committed.replayed === undefined) entities.keep(commit, states, committed);
+      const isDone = committed.replayed === undefined;
+      if (isDone) entities.keep(commit, states, committed);
+      settled?.(isDone);
       onCommit(commit, "done");
       return committed;
     } catch (error) {
+      settled?.(false);
       entities.drop(commit);
       if (isRefused(error, "store_full")) onCommit(commit, "full");
       throw error;
@@ -89,23 +94,23 @@ export function createChanges(
     return reply && { result: replay<T>(reply, request), replayed: true };
   }
 
-  async function answer<T>(caller: Caller, decide: () => Promise<Change<T>>): Promise<Answer<T>> {
+  async function answer<T>(caller: Caller, n: number, decide: Decide<T>): Promise<Answer<T>> {
     const { ns, request } = caller;
-    if (request === undefined) return { result: await write(await decide()), replayed: false };
+    if (request === undefined) return { result: await write(await decide(n)), replayed: false };
     const { key, hash } = request;
     const done = await earlier<T>(caller);
     if (done !== undefined) return done;
-    const { commit = {}, states, result } = await decide();
+    const { commit = {}, result, ...drafted } = await decide(n);
     const reply = { ns, key, requestHash: hash, body: JSON.stringify(result), ttlMs: replyTtlMs };
-    const { replayed } = await carryOut({ ...commit, reply }, states);
+    const { replayed } = await carryOut({ ...commit, reply }, drafted);
     if (replayed !== undefined) return { result: replay<T>(replayed, request), replayed: true };
     return { result, replayed: false };
   }
 
   /** A refusal may only mean that another process has just carried the request out. */
-  async function answerOrEarlier<T>(caller: Caller, decide: () => Promise<Change<T>>) {
+  async function answerOrEarlier<T>(caller: Caller, n: number, decide: Decide<T>) {
     try {
-      return await answer(caller, decide);
+      return await answer(caller, n, decide);
     } catch (error) {
       const done = error instanceof Refused ? await earlier<T>(caller) : undefined;
       if (done === undefined) throw error;
@@ -115,9 +120,10 @@ export function createChanges(
 
   return {
     draft: (ns) => createDraft(entities, ns),
-    change: (lock, decide) => locked(lock, () => retried(lock, async () => write(await decide()))),
+    change: (lock, decide) =>
+      locked(lock, () => retried(lock, async (n) => write(await decide(n)))),
     mutate: (caller, lock, decide) =>
-      locked(lock, () => retried(lock, () => answerOrEarlier(caller, decide))),
+      locked(lock, () => retried(lock, (n) => answerOrEarlier(caller, n, decide))),
   };
 }
 

@@ -1,19 +1,17 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Agent } from "../core/agent.ts";
 import { isRefused, Refused } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
-import { type Candidate, fits, pickAgent } from "../core/match.ts";
+import { pickAgent } from "../core/match.ts";
 import type { Task } from "../core/task.ts";
 import { isWaiting } from "../core/task-states.ts";
-import { attemptDeadlineMs, leaseTimerAtMs } from "../core/task-times.ts";
 import type { Reserved, Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
 import type { Alarm } from "./alarm.ts";
-import { system } from "./caller.ts";
 import type { Changes } from "./changes.ts";
-import { agentKey, taskKey, taskQueue } from "./keys.ts";
+import { assign, candidateOf, type LineCandidate, toAssignment } from "./hand-out.ts";
+import { taskKey, taskQueue } from "./keys.ts";
 import type { Line, Lines } from "./lines.ts";
-import type { Assignment } from "./tasks.ts";
 
 /** Reservation of a queue item while it is matched; it is not an attempt. */
 const RESERVE_MS = 2_000;
@@ -41,32 +39,27 @@ export interface DispatchDeps {
  */
 export async function dispatch(deps: DispatchDeps, signal: AbortSignal): Promise<void> {
   const { store, lines, logger } = deps;
-  const stopped = aborted(signal);
+  signal.addEventListener("abort", () => lines.ring(), { once: true });
   let reach: Reach = new Map();
   while (!signal.aborted) {
     const rung = lines.rung; // Taken before looking: a line that opens now is not missed.
     const wanting = lines.wanting();
     const wants = wantsOf(wanting, reach);
     if (wants.length === 0) {
-      await Promise.race([rung, stopped]);
+      await rung;
       continue;
     }
     try {
+      // A line that was not looked for yet is owed a look, even if there is nothing.
+      const looked = wanting.every((line) => line.looked.aborted);
+      if (looked && !(await readyOr(deps, takersOf(wanting), rung))) continue;
       const items = await store.claim(wants, deps.replicaId, RESERVE_MS);
       if (items.length > 0) reach = further(reach, wants, items, await handOut(deps, items));
-      else {
-        for (const line of wanting) line.markLooked();
-        await readyOr(
-          store,
-          wants.map(({ queue }) => queue),
-          rung,
-          signal,
-        );
-      }
+      else for (const line of wanting) line.markLooked();
     } catch (error) {
       if (signal.aborted) return;
       logger.error({ err: error }, "hand-out failed, trying again");
-      await readyOr(store, [], rung, AbortSignal.any([signal, AbortSignal.timeout(RETURN_MAX_MS)]));
+      await pause(signal);
     }
   }
 }
@@ -114,24 +107,29 @@ function further(
   return new Map(wants.map(({ queue }) => [queue, next(queue)]));
 }
 
-/** Waits for a ready item in one of the queues, or for a line to ask for something else. */
+/**
+ * Waits for a ready item in one of the queues: `true`; or for a line to ask for something else.
+ * Meanwhile the lines are known to have nothing to take, see `Lines.waitIn`.
+ */
 async function readyOr(
-  store: Store,
-  queues: readonly string[],
+  { store, lines }: DispatchDeps,
+  takers: ReadonlyMap<string, readonly Line[]>,
   rung: Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const done = new AbortController();
-  const either = AbortSignal.any([signal, done.signal]);
-  const ready = queues.length === 0 ? aborted(signal) : store.ready(queues, either);
+  const ready = store.ready([...takers.keys()], done.signal);
+  ready.catch(() => undefined); // It rejects with the abort below.
+  using _waiting = lines.waitIn(takers);
   try {
-    await Promise.race([ready, rung]);
-  } catch (error) {
-    if (!either.aborted) throw error;
+    return await Promise.race([ready.then(() => true), rung.then(() => false)]);
   } finally {
     done.abort();
-    ready.catch(() => undefined); // It rejects with the abort just made.
   }
+}
+
+/** A while without another try, or until `signal` aborts. */
+async function pause(signal: AbortSignal): Promise<void> {
+  await delay(RETURN_MAX_MS, undefined, { signal }).catch(() => undefined);
 }
 
 /** @returns the queues that something was handed out of. */
@@ -153,7 +151,7 @@ async function handOut(
     const chosen = pickAgent(task, candidates);
     if (chosen === undefined) return giveBack(deps, item, now);
     fitted.add(item.queue);
-    return assign(deps, item, task, chosen);
+    return give(deps, item, task, chosen);
   });
   await Promise.all(work);
   return fitted;
@@ -172,54 +170,21 @@ function takersOf(lines: readonly Line[]): ReadonlyMap<string, readonly Line[]> 
   return takers;
 }
 
-interface LineCandidate extends Candidate {
-  readonly line: Line;
-}
-
-function candidateOf(line: Line): LineCandidate[] {
-  const { agent, wanting: slotsFree, slots } = line;
-  if (slotsFree === 0 || !isOf(agent, line)) return [];
-  return [{ line, agent, slotsFree, idleSinceMs: slots.idleSinceMs }];
-}
-
-/** Whether the line belongs to the present session of the agent. */
-function isOf({ session }: Agent, { options }: Line): boolean {
-  return session?.sessionId === options.sessionId && session.closedAtMs === undefined;
-}
-
-/**
- * The hand-out: attempt and lease epoch rise in the commit, then the line hears of it. It was picked
- * by what the line knows of its agent, and holds only if the agent still is so.
- */
-async function assign(
+/** Hands a task out in a commit of its own, then the line hears of it. */
+async function give(
   deps: DispatchDeps,
   item: Reserved,
   task: Task,
-  { line, slotsFree }: LineCandidate,
+  chosen: LineCandidate,
 ): Promise<void> {
   const { store, changes, advance, limits, logger } = deps;
-  const { ns, sessionId, epoch, leaseMs, autoAck } = line.options;
-  const key = agentKey(ns, line.agent.agentId);
+  const { line } = chosen;
+  const { ns } = line.options;
   using _slot = line.reserve();
   try {
     const assignment = await changes.change(`run/${ns}/${task.runId}`, async () => {
       const draft = changes.draft(ns);
-      await draft.load(key);
-      const agent = draft.get<Agent>(key);
-      if (agent === undefined || !isOf(agent, line) || !fits(task, agent, slotsFree)) {
-        return { result: undefined };
-      }
-      draft.require(key);
-      const command = {
-        type: "assign",
-        agentId: agent.agentId,
-        sessionId,
-        sessionEpoch: epoch,
-        leaseMs,
-        offerMs: limits.offer_ms,
-        acknowledge: autoAck,
-      } as const;
-      await advance.task(draft, task.taskId, command, system(ns));
+      if (!(await assign(advance, draft, task, chosen, limits))) return { result: undefined };
       draft.finish({ queue: item.queue, key: item.key, token: item.token });
       const handed = draft.get<Task>(taskKey(ns, task.taskId));
       return { ...draft.toChange(), result: handed && toAssignment(handed) };
@@ -231,18 +196,6 @@ async function assign(
     if (!(error instanceof Refused)) throw error;
     logger.debug({ taskId: task.taskId, refusal: error.refusal.code }, "hand-out lost");
   }
-}
-
-/** What the agent gets of a task it holds; `undefined` when nobody does. */
-export function toAssignment(task: Task): Assignment | undefined {
-  const leaseUntilMs = leaseTimerAtMs(task);
-  if (leaseUntilMs === undefined) return undefined;
-  return {
-    task,
-    leaseUntilMs,
-    deadlineMs: attemptDeadlineMs(task),
-    ...(task.failure !== undefined && { lastFailure: task.failure }),
-  };
 }
 
 /** Drops an item whose task has moved on. */
@@ -275,13 +228,6 @@ async function unlessLost(commit: Promise<unknown>): Promise<void> {
   } catch (error) {
     if (!isRefused(error, "reservation_lost")) throw error;
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  if (signal.aborted) resolve();
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  return promise;
 }
 
 /** Queues are `task/<ns>/<capability>`, keys `<task>/<epoch>`. */

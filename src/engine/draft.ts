@@ -15,6 +15,8 @@ export interface Drafted {
   readonly commit?: Commit;
   /** The states of `commit.put`, in order, before they were encoded. */
   readonly states?: readonly object[];
+  /** Hears whether it was committed, once that is known. */
+  readonly settled?: (committed: boolean) => void;
 }
 
 /** An entity as the draft sees it: as stored, or as put earlier in the same draft. */
@@ -33,6 +35,8 @@ export interface Draft {
   put(key: EntityKey, put: Put): void;
   /** The commit holds only if nobody else wrote this entity since it was loaded. */
   require(key: EntityKey): void;
+  /** The states put so far, of one kind. */
+  puts<T>(kind: EntityKey["kind"]): readonly T[];
   remove(key: EntityKey): void;
   entry(of: EntityKey, body: AgentEntryBody | RunEntryBody): void;
   due(put: DuePut): void;
@@ -84,11 +88,14 @@ export function createDraft(entities: EntityCache, ns: string): Draft {
       return state && createdMs;
     },
 
-    put(key, put) {
-      Object.assign(slot(key), { state: put.state, put, written: true });
-    },
+    put: (key, put) => void Object.assign(slot(key), { state: put.state, put, written: true }),
 
     require: (key) => void Object.assign(slot(key), { required: true }),
+
+    puts: <T>(kind: EntityKey["kind"]) =>
+      [...seen.values()].flatMap(({ key, put }) =>
+        put && key.kind === kind ? [put.state as T] : [],
+      ),
 
     remove(key) {
       Object.assign(slot(key), { state: undefined, put: undefined, written: true });
@@ -100,33 +107,46 @@ export function createDraft(entities: EntityCache, ns: string): Draft {
     },
 
     due: (put) => void due.set(`${put.queue}\n${put.key}`, put),
-    finish: (item) => void finish.set(`${item.queue}\n${item.key}`, item),
+    finish(item) {
+      const name = `${item.queue}\n${item.key}`;
+      // With a token, what this draft has put takes the place of what was reserved.
+      if (item.token === undefined) due.delete(name);
+      finish.set(name, item);
+    },
     openSession: (lease) => void sessions.push(lease),
     endSession: (lease) => void endSessions.push(lease),
 
     toChange() {
-      const written = [...seen.values()].filter((s) => s.written);
-      const quiet = [entries, sessions, endSessions].every((list) => list.length === 0);
-      if (written.length === 0 && quiet && due.size === 0 && finish.size === 0) return {};
-      const puts = written.flatMap(({ key, put }) => (put ? [{ key, ...put }] : []));
+      const { states, ...changed } = changesOf([...seen.values()]);
+      const lists = [changed.put, changed.remove, entries, sessions, endSessions];
+      const quiet = lists.every((list) => list.length === 0);
+      if (quiet && due.size === 0 && finish.size === 0) return {};
       const commit: Commit = {
-        expect: [...seen.values()].filter(isExpected).map(({ key, known }) => {
-          return { ...keyOf(key), version: known.version };
-        }),
-        put: puts.map(({ key, ...put }) => {
-          return { ...keyOf(key), ...put, state: JSON.stringify(put.state) };
-        }),
-        remove: written.flatMap(({ key, put, known }) =>
-          put === undefined && known.state !== undefined ? [keyOf(key)] : [],
-        ),
+        ...changed,
         entries,
         due: [...due.values()],
         finish: [...finish.values()],
         sessions,
         endSessions,
       };
-      return { commit, states: puts.map(({ state }) => state) };
+      return { commit, states };
     },
+  };
+}
+
+/** What was put and removed, with the versions that it was decided on. */
+function changesOf(seen: readonly Slot[]) {
+  const written = seen.filter((slot) => slot.written);
+  const puts = written.flatMap(({ key, put }) => (put ? [{ key, put }] : []));
+  return {
+    expect: seen
+      .filter(isExpected)
+      .map(({ key, known }) => ({ ...keyOf(key), version: known.version })),
+    put: puts.map(({ key, put }) => ({ ...keyOf(key), ...put, state: JSON.stringify(put.state) })),
+    remove: written.flatMap(({ key, put, known }) =>
+      put === undefined && known.state !== undefined ? [keyOf(key)] : [],
+    ),
+    states: puts.map(({ put }) => put.state),
   };
 }
 

@@ -10,6 +10,7 @@ import { createBeats } from "./beats.ts";
 import { createChanges } from "./changes.ts";
 import { dispatch } from "./dispatch.ts";
 import { createDueHandler } from "./due.ts";
+import { createHandOut } from "./hand-out.ts";
 import { createJournals } from "./journal-reads.ts";
 import type { Journals } from "./journals.ts";
 import { watchLeases } from "./lease-watch.ts";
@@ -73,13 +74,14 @@ export function createEngine({ store, limits, logger, replicaId }: EngineOptions
     ...createRegistry({ store, changes, slotsMax }),
     ...createSessions({ store, changes, beats, reads: agentReads, slotsMax }),
   };
+  const handOut = createHandOut({ advance, lines, limits });
   const runReads = createRunReads(store, beats, limits);
   const runs = {
     ...runReads,
-    ...createRunCommands({ store, changes, advance, templates, reads: runReads, limits }),
+    ...createRunCommands({ store, changes, advance, handOut, templates, reads: runReads, limits }),
   };
   const tasks = {
-    report: createReports({ changes, advance, beats }),
+    report: createReports({ changes, advance, handOut, beats }),
     ...createWork({ store, changes, advance, agents, lines, beats, limits }),
   };
   const handle = createDueHandler({ store, changes, advance, beats, limits });

@@ -190,6 +190,25 @@ export class Line {
 export class Lines {
   readonly #agents = new Map<string, { readonly slots: Slots; readonly lines: Set<Line> }>();
   #changed = Promise.withResolvers<void>();
+  #waiting: ReadonlyMap<string, readonly Line[]> = new Map();
+
+  /**
+   * Lines that wait with nothing to take, by the queues they take from. Whoever
+   * makes a task ready may hand it to one of them at once: nothing is before it.
+   */
+  waitIn(queues: ReadonlyMap<string, readonly Line[]>): Disposable {
+    this.#waiting = queues;
+    return {
+      [Symbol.dispose]: () => {
+        this.#waiting = new Map();
+      },
+    };
+  }
+
+  /** The lines that wait for a task of a queue and can take one now. */
+  waitingAt(queue: string): readonly Line[] {
+    return (this.#waiting.get(queue) ?? []).filter((line) => line.wanting > 0);
+  }
 
   /** Lines that can be handed something now. */
   wanting(): readonly Line[] {

@@ -8,6 +8,7 @@ import type { Beats } from "./beats.ts";
 import type { Caller } from "./caller.ts";
 import type { Changes } from "./changes.ts";
 import { sha256 } from "./digest.ts";
+import type { HandOut } from "./hand-out.ts";
 import { jitter } from "./ids.ts";
 import { taskKey } from "./keys.ts";
 import type { TaskReceipt, TaskReport, Tasks } from "./tasks.ts";
@@ -15,11 +16,12 @@ import type { TaskReceipt, TaskReport, Tasks } from "./tasks.ts";
 export interface ReportDeps {
   readonly changes: Changes;
   readonly advance: Advance;
+  readonly handOut: HandOut;
   readonly beats: Beats;
 }
 
 /** Takes reports of agents about their tasks: one commit each, with all that follows from it. */
-export function createReports({ changes, advance, beats }: ReportDeps): Tasks["report"] {
+export function createReports({ changes, advance, handOut, beats }: ReportDeps): Tasks["report"] {
   async function runOf(ns: string, taskId: string): Promise<string> {
     const draft = changes.draft(ns);
     await draft.load(taskKey(ns, taskId));
@@ -32,7 +34,7 @@ export function createReports({ changes, advance, beats }: ReportDeps): Tasks["r
     const { taskId, leaseEpoch } = report;
     const runId = await runOf(caller.ns, taskId);
     // The lock of the run: the ends of its tasks all meet in it.
-    return changes.change(`run/${caller.ns}/${runId}`, async () => {
+    return changes.change(`run/${caller.ns}/${runId}`, async (attempt) => {
       const draft = changes.draft(caller.ns);
       const key = taskKey(caller.ns, taskId);
       await draft.load(key);
@@ -44,7 +46,8 @@ export function createReports({ changes, advance, beats }: ReportDeps): Tasks["r
       const { disposition } = await advance.task(draft, taskId, toCommand(report), by, output);
       const after = draft.get<Task>(key) ?? before;
       if (before.lease !== undefined) beats.offersArrive(before.lease.sessionId);
-      return { ...draft.toChange(), result: toReceipt(after, disposition) };
+      const handed = await handOut(draft, attempt);
+      return { ...draft.toChange(), ...handed, result: toReceipt(after, disposition) };
     });
   };
 }

@@ -6,6 +6,7 @@ import type { Advance } from "./advance.ts";
 import type { Caller } from "./caller.ts";
 import type { Changes } from "./changes.ts";
 import type { Draft } from "./draft.ts";
+import type { HandOut } from "./hand-out.ts";
 import { newId, newTraceparent } from "./ids.ts";
 import { runKey } from "./keys.ts";
 import type { BulkResult, RunRecord, Runs, RunTarget, StartRun } from "./runs.ts";
@@ -17,6 +18,7 @@ export interface RunDeps {
   readonly store: Store;
   readonly changes: Changes;
   readonly advance: Advance;
+  readonly handOut: HandOut;
   readonly templates: Templates;
   readonly reads: Pick<Runs, "list">;
   readonly limits: Limits;
@@ -24,12 +26,12 @@ export interface RunDeps {
 
 /** Starts runs and cancels them. */
 export function createRunCommands(deps: RunDeps): Pick<Runs, "start" | "cancel"> {
-  const { store, changes, limits } = deps;
+  const { store, changes, handOut, limits } = deps;
 
   return {
     async start(caller, start) {
       const runId = start.runId ?? newId(store.nowMs());
-      return changes.mutate(caller, runLock(caller.ns, runId), async () => {
+      return changes.mutate(caller, runLock(caller.ns, runId), async (attempt) => {
         const watchFrom = String(await store.head("runs"));
         const draft = changes.draft(caller.ns);
         const key = runKey(caller.ns, runId);
@@ -37,8 +39,10 @@ export function createRunCommands(deps: RunDeps): Pick<Runs, "start" | "cancel">
         const exists = draft.get<Run>(key) !== undefined;
         if (exists && start.ifExists === "fail") throw new Refused({ code: "run_exists", runId });
         if (!exists) await startIn(deps, draft, caller, runId, start);
+        const handed = await handOut(draft, attempt);
         const record = recordOf(draft, runId);
-        return { ...draft.toChange(), result: { record, created: !exists, watchFrom } };
+        const result = { record, created: !exists, watchFrom };
+        return { ...draft.toChange(), ...handed, result };
       });
     },
 

@@ -7,7 +7,7 @@ import type { Agents } from "./agents.ts";
 import type { Beats } from "./beats.ts";
 import { type Caller, refuseOther, system } from "./caller.ts";
 import type { Changes } from "./changes.ts";
-import { toAssignment } from "./dispatch.ts";
+import { toAssignment } from "./hand-out.ts";
 import { jitter } from "./ids.ts";
 import { taskKey } from "./keys.ts";
 import type { Line, Lines } from "./lines.ts";
