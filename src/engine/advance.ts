@@ -72,14 +72,14 @@ export function createAdvance({ limits, planOf }: AdvanceDeps): Advance {
     const plan = await planOf(draft.ns, command.type === "start" ? command.run : existing(before));
     const needed = before === undefined ? [] : outputsNeeded(before, plan, command);
     const valueAt = (path: string) => valueKey(draft.ns, runId, path);
-    await draft.load(...[RUN_INPUT, RUN_OUTPUT, ...needed].map(valueAt));
+    const values = [RUN_INPUT, RUN_OUTPUT, ...needed].map(valueAt);
+    if (before === undefined) draft.fresh(...values);
+    else await draft.load(...values);
+    const outputOf = (path: string) => draft.get<StoredValue>(valueAt(path))?.value;
     const { events, cancels } = decideRun(before, plan, command, {
       nowMs: draft.nowMs,
-      input:
-        command.type === "start"
-          ? command.run.input
-          : draft.get<StoredValue>(valueAt(RUN_INPUT))?.value,
-      outputOf: (path) => draft.get<StoredValue>(valueAt(path))?.value,
+      input: command.type === "start" ? command.run.input : outputOf(RUN_INPUT),
+      outputOf,
       newTaskId: () => newId(draft.nowMs),
     });
     if (events.length === 0) return;
@@ -110,13 +110,12 @@ export function createAdvance({ limits, planOf }: AdvanceDeps): Advance {
       const was = now;
       now = foldRun(now, [event], draft.nowMs);
       if (event.type === "task_queued") {
-        await applyTask(draft, event.task.taskId, { type: "queue", task: event.task }, by);
+        const { task } = event;
+        draft.fresh(taskKey(draft.ns, task.taskId), leaseKey(draft.ns, task.taskId));
+        await applyTask(draft, task.taskId, { type: "queue", task }, by);
       } else {
-        draft.entry(runKey(draft.ns, now.runId), {
-          event,
-          ...stamp(draft, by),
-          ...views(was, now),
-        });
+        const key = runKey(draft.ns, now.runId);
+        draft.entry(key, { event, ...stamp(draft, by), ...views(was, now) });
       }
     }
   }
@@ -210,6 +209,7 @@ export function stamp(draft: Draft, { actor, reason, request }: Caller) {
 }
 
 function views(was: Run | undefined, is: Run) {
+  if (was === is) return { is: runView(is) };
   const [before, after] = [was && runView(was), runView(is)];
   const same = before !== undefined && JSON.stringify(before) === JSON.stringify(after);
   return before === undefined || same ? { is: after } : { was: before, is: after };

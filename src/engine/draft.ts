@@ -1,7 +1,7 @@
 import type { AgentEntryBody } from "../core/agent.ts";
 import type { RunEntryBody } from "../core/run.ts";
 import type { Commit, DueKey, DuePut, EntityKey, SessionLease } from "../store/store.ts";
-import { type EntityCache, type Known, nameOf } from "./entity-cache.ts";
+import { type EntityCache, type Known, NOTHING, nameOf } from "./entity-cache.ts";
 
 /** What a put says of an entity. `state` is encoded by the draft. */
 export interface Put {
@@ -26,6 +26,8 @@ export interface Draft {
   readonly nowMs: number;
   /** Brings entities into the draft in one query; later `get`s need no store. */
   load(...keys: readonly EntityKey[]): Promise<void>;
+  /** Entities whose id was made just now: there is nothing to load. */
+  fresh(...keys: readonly EntityKey[]): void;
   /** The present state of a loaded or put entity; `undefined`: it does not exist. */
   get<T>(key: EntityKey): T | undefined;
   /** Its revision once the draft is committed, if nobody else adds entries to it. */
@@ -74,9 +76,11 @@ export function createDraft(entities: EntityCache, ns: string): Draft {
       if (fresh.length === 0) return;
       for (const [i, known] of (await entities.load(fresh)).entries()) {
         const key = fresh[i];
-        if (key) seen.set(nameOf(key), { key, known, state: known.state, written: false });
+        if (key) seen.set(nameOf(key), slotOf(key, known));
       }
     },
+
+    fresh: (...keys) => keys.forEach((key) => void seen.set(nameOf(key), slotOf(key, NOTHING))),
 
     get: <T>(key: EntityKey) => slot(key).state as T | undefined,
 
@@ -84,8 +88,8 @@ export function createDraft(entities: EntityCache, ns: string): Draft {
       slot(key).known.revision + entries.filter((e) => nameOf(e) === nameOf(key)).length,
 
     createdMs(key) {
-      const { state, createdMs } = slot(key).known;
-      return state && createdMs;
+      const { known } = slot(key);
+      return known.state && known.createdMs;
     },
 
     put: (key, put) => void Object.assign(slot(key), { state: put.state, put, written: true }),
@@ -106,12 +110,11 @@ export function createDraft(entities: EntityCache, ns: string): Draft {
       entries.push({ journal, ...keyOf(of), body: JSON.stringify(body) });
     },
 
-    due: (put) => void due.set(`${put.queue}\n${put.key}`, put),
+    due: (put) => void due.set(dueName(put), put),
     finish(item) {
-      const name = `${item.queue}\n${item.key}`;
       // With a token, what this draft has put takes the place of what was reserved.
-      if (item.token === undefined) due.delete(name);
-      finish.set(name, item);
+      if (item.token === undefined) due.delete(dueName(item));
+      finish.set(dueName(item), item);
     },
     openSession: (lease) => void sessions.push(lease),
     endSession: (lease) => void endSessions.push(lease),
@@ -161,6 +164,14 @@ interface Slot {
 
 function isExpected({ written, required = false }: Slot): boolean {
   return written || required;
+}
+
+function dueName({ queue, key }: DueKey): string {
+  return `${queue}\n${key}`;
+}
+
+function slotOf(key: EntityKey, known: Known): Slot {
+  return { key, known, state: known.state, written: false };
 }
 
 function keyOf({ ns, kind, id }: EntityKey): EntityKey {

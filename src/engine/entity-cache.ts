@@ -29,7 +29,14 @@ interface Kept extends Known {
   readonly characters: number;
 }
 
-const NOTHING: Kept = { state: undefined, version: 0, revision: 0, createdMs: 0, characters: 0 };
+/** Of an entity that does not exist. */
+export const NOTHING: Kept = {
+  state: undefined,
+  version: 0,
+  revision: 0,
+  createdMs: 0,
+  characters: 0,
+};
 
 export function createEntityCache(store: Store): EntityCache {
   const known = new Map<string, Kept>();
@@ -63,7 +70,7 @@ export function createEntityCache(store: Store): EntityCache {
     expected: number,
     atMs: number,
   ): void {
-    const before = known.get(name);
+    const before = expected === 0 ? NOTHING : known.get(name);
     if (before === undefined || state === undefined) {
       forget(name);
       return;

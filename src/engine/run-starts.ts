@@ -35,7 +35,8 @@ export function createRunCommands(deps: RunDeps): Pick<Runs, "start" | "cancel">
         const watchFrom = String(await store.head("runs"));
         const draft = changes.draft(caller.ns);
         const key = runKey(caller.ns, runId);
-        await draft.load(key);
+        if (start.runId === undefined) draft.fresh(key);
+        else await draft.load(key);
         const exists = draft.get<Run>(key) !== undefined;
         if (exists && start.ifExists === "fail") throw new Refused({ code: "run_exists", runId });
         if (!exists) await startIn(deps, draft, caller, runId, start);

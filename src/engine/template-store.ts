@@ -4,7 +4,6 @@ import type { JsonObject } from "../core/json.ts";
 import type { Limits } from "../core/limits.ts";
 import { planTemplate } from "../core/plan-template.ts";
 import { checkTemplate } from "../core/template.ts";
-import type { Plan } from "../core/template-plan.ts";
 import type { Bounds, Template } from "../core/template-types.ts";
 import type { Entity, Store } from "../store/store.ts";
 import { stamp } from "./advance.ts";
@@ -18,6 +17,8 @@ import type { TemplateRecord, Templates, TemplateVersion } from "./templates.ts"
 
 /** Plans kept ready; a plan is made from its version in about a millisecond. */
 const PLANS_MAX = 1_000;
+/** Versions kept decoded: with its source one may be some MiB. */
+const VERSIONS_MAX = 50;
 
 interface TemplateState {
   readonly defaultVersion: string;
@@ -25,9 +26,10 @@ interface TemplateState {
 
 /** Publishes templates and finds them. A version never changes once it is published. */
 export function createTemplates(store: Store, changes: Changes, limits: Limits): Templates {
+  const versionOf = kept(VERSIONS_MAX, (...named) => loadVersion(store, ...named));
   return {
-    ...createReads(store, limits),
-    plan: plansOf(store),
+    ...createReads(store, versionOf, limits),
+    plan: kept(PLANS_MAX, async (...named) => planTemplate((await versionOf(...named)).template)),
 
     async publish(caller, template, { sourceText, makeDefault }) {
       const bounds = boundsOf(template, limits);
@@ -74,7 +76,11 @@ async function writeVersion(
   return { record, created: published === undefined };
 }
 
-function createReads(store: Store, limits: Limits): Pick<Templates, "get" | "list"> {
+function createReads(
+  store: Store,
+  versionOf: OfVersion<TemplateVersion>,
+  limits: Limits,
+): Pick<Templates, "get" | "list"> {
   async function head(ns: string, id: string) {
     const [entity] = await store.load([templateKey(ns, id)]);
     if (entity === undefined) throw missing(id);
@@ -84,13 +90,13 @@ function createReads(store: Store, limits: Limits): Pick<Templates, "get" | "lis
 
   async function defaultOf({ ns, id, state, revision }: Entity): Promise<TemplateRecord> {
     const { defaultVersion } = JSON.parse(state) as TemplateState;
-    return { ...(await loadVersion(store, ns, id, defaultVersion)), isDefault: true, revision };
+    return { ...(await versionOf(ns, id, defaultVersion)), isDefault: true, revision };
   }
 
   return {
     async get(ns, id, name) {
       const { defaultVersion, revision } = await head(ns, id);
-      const found = await loadVersion(store, ns, id, name ?? defaultVersion);
+      const found = await versionOf(ns, id, name ?? defaultVersion);
       return { ...found, isDefault: found.template.version === defaultVersion, revision };
     },
 
@@ -103,25 +109,27 @@ function createReads(store: Store, limits: Limits): Pick<Templates, "get" | "lis
       const { defaultVersion, revision } = await head(ns, templateId);
       const query = { ns, kind: "template_version", parent: templateId, order: "newest" } as const;
       return scan(store, query, options, limits.page_scan_items, (entity) => {
-        const found = versionOf(entity);
+        const found = decode(entity);
         return { ...found, isDefault: found.template.version === defaultVersion, revision };
       });
     },
   };
 }
 
-/** Versions are immutable, so their plans are kept by name. */
-function plansOf(store: Store): Templates["plan"] {
-  const plans = new Map<string, Plan>();
+type OfVersion<T> = (ns: string, id: string, name: string) => Promise<T>;
+
+/** Versions are immutable, so what is made of one is kept by its name. */
+function kept<T>(max: number, make: OfVersion<T>): OfVersion<T> {
+  const made = new Map<string, T>();
   return async (ns, id, name) => {
     const key = `${ns}/${id}@${name}`;
-    const known = plans.get(key);
+    const known = made.get(key);
     if (known !== undefined) return known;
-    const plan = planTemplate((await loadVersion(store, ns, id, name)).template);
-    const [oldest] = plans.keys();
-    if (plans.size >= PLANS_MAX && oldest !== undefined) plans.delete(oldest);
-    plans.set(key, plan);
-    return plan;
+    const fresh = await make(ns, id, name);
+    const [oldest] = made.keys();
+    if (made.size >= max && oldest !== undefined) made.delete(oldest);
+    made.set(key, fresh);
+    return fresh;
   };
 }
 
@@ -133,7 +141,7 @@ async function loadVersion(
 ): Promise<TemplateVersion> {
   const [entity] = await store.load([versionKey(ns, id, name)]);
   if (entity === undefined) throw missing(`${id}@${name}`);
-  return versionOf(entity);
+  return decode(entity);
 }
 
 /** SHA-256 of the canonical form: defaults are left out, so it does not depend on them. */
@@ -149,7 +157,7 @@ function boundsOf(template: Template, limits: Limits): Bounds {
   return bounds;
 }
 
-function versionOf({ state }: Entity): TemplateVersion {
+function decode({ state }: Entity): TemplateVersion {
   return JSON.parse(state) as TemplateVersion;
 }
 

@@ -28,6 +28,9 @@ const JSON_OPTIONS = {
   textDecoder: new TextDecoder("utf-8", { fatal: true }),
 };
 
+/** Below, compressing takes longer than sending. */
+const COMPRESS_MIN_BYTES = 64 * 1024;
+
 const REQUEST = createContextKey<NodeRequest | undefined>(undefined);
 const IDENTITY = createContextKey<Identity | undefined>(undefined);
 
@@ -53,6 +56,7 @@ export function createConnectDoor(options: ConnectDoorOptions): Door {
     writeMaxBytes: limits.response_bytes,
     maxTimeoutMs: TIMEOUT_MAX_MS,
     acceptCompression: [compressionGzip],
+    compressMinBytes: COMPRESS_MIN_BYTES,
     jsonOptions: JSON_OPTIONS,
     // Runs on the headers, before any of the body is read.
     requestGate({ method, requestHeader, responseHeader, values }) {
