@@ -87,10 +87,7 @@ export function createDraft(entities: EntityCache, ns: string): Draft {
     revision: (key) =>
       slot(key).known.revision + entries.filter((e) => nameOf(e) === nameOf(key)).length,
 
-    createdMs(key) {
-      const { known } = slot(key);
-      return known.state && known.createdMs;
-    },
+    createdMs: (key) => slot(key).known.state && slot(key).known.createdMs,
 
     put: (key, put) => void Object.assign(slot(key), { state: put.state, put, written: true }),
 

@@ -100,3 +100,30 @@ test("a hand-out that was not committed leaves the slot free", async () => {
   const both = [await stream.next(), await stream.next()];
   expect(new Set(both.map(({ task }) => task.runId)).size).toBe(2);
 });
+
+test("an agent that changes all the time holds up nobody's start", async () => {
+  await using rig = await openEngine();
+  const stream = await openStream(rig, await rig.agent("a", { slots: 2 }));
+  await rig.run([workStep("only")]);
+  await complete(rig, await stream.next());
+  const { store } = rig;
+  const commit = store.commit.bind(store);
+  let changes = 0;
+  store.commit = async (made) => {
+    // Whoever counts on the agent as it is has lost.
+    const key = made.expect?.find(({ kind }) => kind === "agent");
+    const [entity] = key === undefined ? [] : await store.load([key]);
+    if (entity !== undefined && made.entries?.some(({ body }) => body.includes("started"))) {
+      const { ns, kind, id, version, status, state } = entity;
+      const put = [{ ns, kind, id, status, state }];
+      await commit({ expect: [{ ns, kind, id, version }], put });
+      changes++;
+    }
+    return commit(made);
+  };
+  await until(async () => {
+    await rig.run([workStep("only")]);
+    await complete(rig, await stream.next());
+    return changes > 0;
+  });
+});
