@@ -1,7 +1,6 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { run } from "./command.ts";
 import { startServer } from "./server.ts";
 
 const LONGEST_MS = 60_000;
@@ -90,27 +89,4 @@ function withoutValues(text: string): readonly object[] {
     time: typeof time,
     names: Object.keys(rest),
   }));
-}
-
-/** Runs a command to its end, or to the end of our patience. */
-async function run(
-  command: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-) {
-  const child = spawn(command, args, {
-    env: { PATH: process.env["PATH"], ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-    signal: AbortSignal.timeout(LONGEST_MS),
-  });
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
-    });
-  }
-  const [code] = await once(child, "close").catch((cause: unknown) => {
-    throw new Error(`${command} did not end:\n${text}`, { cause });
-  });
-  return { code: code as number | null, text };
 }

@@ -7,7 +7,8 @@ import { errorsPage } from "../../tools/docs/errors-page.ts";
 import { limitsPage } from "../../tools/docs/limits-page.ts";
 
 const NOT_OURS = new Set([
-  ...[".git", ".opscore", ".proto-deps", "coverage", "dist", "node_modules"],
+  ...[".git", ".opscore", ".proto-deps", "__pycache__", "coverage", "dist", "generated"],
+  "node_modules",
   ...["LICENSE", "package-lock.json"],
 ]);
 const BINARY = new Set([".binpb", ".png", ".db"]);
