@@ -27,7 +27,7 @@ function read(path: string): string {
 }
 
 describe("examples", () => {
-  test.each(["hello", "graph", "fallback"])("%s has no findings", async (name) => {
+  test.each(["hello", "graph", "fallback", "primes"])("%s has no findings", async (name) => {
     const { diagnostics, template } = await loadText(read(`examples/templates/${name}.yaml`));
     expect(diagnostics).toEqual([]);
     expect(template).toBeDefined();
