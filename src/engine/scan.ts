@@ -16,21 +16,27 @@ export async function scan<T>(
   pick: (entity: Entity) => T | undefined,
 ): Promise<Page<T>> {
   const items: T[] = [];
-  let last = after;
+  let [last, next] = [after, after];
   let at: bigint | undefined;
   for (let examined = 0; examined < scanMax; ) {
-    const slice = Math.min(Math.max(SLICE, limit), scanMax - examined);
+    const slice = Math.min(Math.max(SLICE, limit + 1), scanMax - examined);
     const page = await store.list({ ...query, ...(last && { after: last }), limit: slice });
     at ??= page.at;
     for (const entity of page.entities) {
       examined++;
       last = placeOf(entity);
       const item = pick(entity);
-      if (item !== undefined && items.push(item) === limit) return { items, next: last, at };
+      if (item === undefined) continue;
+      // One more than was asked for: only then does the page not end the list.
+      if (items.length === limit) return { items, ...(next && { next }), at };
+      items.push(item);
+      next = last;
     }
     if (page.entities.length < slice) return { items, at };
+    if (items.length === limit) break;
+    next = last;
   }
-  return { items, ...(last && { next: last }), at: at ?? 0n };
+  return { items, ...(next && { next }), at: at ?? 0n };
 }
 
 function placeOf({ ns, id, createdMs }: Entity) {

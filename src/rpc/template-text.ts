@@ -1,7 +1,11 @@
 import { Worker } from "node:worker_threads";
 import type { ParsedText } from "./template-text-worker.ts";
 
+/** Time of a processor that a text may take: on a busy machine the worker waits for its turn. */
 const PARSE_MS = 1_000;
+/** It is looked at so often while a text is read, and never waited for longer than so many times it. */
+const LOOKS = 10;
+const WAIT_FACTOR = 10;
 /** The worker has this file's extension: it runs from source and from a build. */
 const WORKER = new URL(`./template-text-worker${import.meta.url.slice(-3)}`, import.meta.url);
 
@@ -38,15 +42,26 @@ async function parseNow(text: string, limitMs: number): Promise<ParsedText> {
 }
 
 /** What the worker makes of a text; undefined when it fails or needs too long. */
-function answerOf(worker: Worker, text: string, limitMs: number): Promise<ParsedText | undefined> {
-  return new Promise((resolve) => {
+async function answerOf(
+  worker: Worker,
+  text: string,
+  limitMs: number,
+): Promise<ParsedText | undefined> {
+  const before = await worker.cpuUsage();
+  const endMs = performance.now() + limitMs * WAIT_FACTOR;
+  return await new Promise((resolve) => {
     const finish = (parsed?: ParsedText) => {
-      clearTimeout(timer);
+      clearInterval(looking);
       worker.off("message", finish).off("error", giveUp).unref();
       resolve(parsed);
     };
     const giveUp = () => finish();
-    const timer = setTimeout(giveUp, limitMs);
+    const looking = setInterval(() => {
+      if (performance.now() >= endMs) return giveUp();
+      worker.cpuUsage(before).then(({ user, system }) => {
+        if (user + system >= limitMs * 1_000) giveUp();
+      }, giveUp);
+    }, limitMs / LOOKS);
     worker.once("message", finish).once("error", giveUp).ref();
     worker.postMessage(text);
   });
