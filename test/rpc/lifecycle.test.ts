@@ -107,6 +107,22 @@ describe("agents", () => {
     expect(await refusalOf(session)).toMatchObject(mismatch);
   });
 
+  test("a last page that is full is the last one", async () => {
+    for (const agentId of ["a", "b", "c"]) await register(agentId);
+    const filter = "agent_id != 'c'";
+    for (const request of [{ pageSize: 3 }, { pageSize: 2, filter }]) {
+      const { agents, nextPageToken } = await rig.ask(method.listAgents, request);
+      expect([agents.length, nextPageToken]).toEqual([request.pageSize, ""]);
+    }
+    const first = await rig.ask(method.listAgents, { pageSize: 1, filter });
+    const second = await rig.ask(method.listAgents, {
+      pageSize: 1,
+      filter,
+      pageToken: first.nextPageToken,
+    });
+    expect(second).toMatchObject({ agents: [{ agentId: "b" }], nextPageToken: "" });
+  });
+
   test("are listed by page; the watch goes on from the first", async () => {
     for (const agentId of ["c", "a", "b"]) await register(agentId);
     const first = await rig.ask(method.listAgents, {
