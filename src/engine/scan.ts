@@ -18,6 +18,7 @@ export async function scan<T>(
   const items: T[] = [];
   let [last, next] = [after, after];
   let at: bigint | undefined;
+  const unfinished = () => ({ items, ...(next && { next }), at: at ?? 0n });
   for (let examined = 0; examined < scanMax; ) {
     const slice = Math.min(Math.max(SLICE, limit + 1), scanMax - examined);
     const page = await store.list({ ...query, ...(last && { after: last }), limit: slice });
@@ -28,15 +29,14 @@ export async function scan<T>(
       const item = pick(entity);
       if (item === undefined) continue;
       // One more than was asked for: only then does the page not end the list.
-      if (items.length === limit) return { items, ...(next && { next }), at };
+      if (items.length === limit) return unfinished();
       items.push(item);
       next = last;
     }
     if (page.entities.length < slice) return { items, at };
-    if (items.length === limit) break;
-    next = last;
+    if (items.length < limit) next = last;
   }
-  return { items, ...(next && { next }), at: at ?? 0n };
+  return unfinished();
 }
 
 function placeOf({ ns, id, createdMs }: Entity) {
