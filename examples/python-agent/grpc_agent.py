@@ -102,7 +102,8 @@ class GrpcAgent:
         """Works on one stream until it ends or breaks; yields after each frame of the server."""
         self._outbox = outbox = queue.SimpleQueue()
         frames = self._frames(session, outbox)
-        stream = self._ops.task.WorkTasks(frames, metadata=self._ops.metadata())
+        meta = self._ops.metadata()
+        stream = self._ops.task.WorkTasks(frames, metadata=meta, wait_for_ready=True)
         ended = threading.Event()
         beating = threading.Thread(target=self._beat, args=(session, stream, ended), daemon=True)
         beating.start()
@@ -127,13 +128,17 @@ class GrpcAgent:
         while not ended.is_set():
             if self._is_done():
                 stream.cancel()
-            held = [task.held for task in list(self._bench.held.values())]
-            key = {"session_id": session.session_id, "epoch": session.epoch}
-            beat = {"agent_id": self._agent_id, **key, "state": self._state(), "held": held}
-            again = [to_report(outcome) for outcome in list(self._bench.unanswered.values())]
-            self._outbox.put(Frame(beat=ParseDict(beat, lifecycle.AgentBeat()), reports=again))
+            if self._outbox.empty():  # Else the one before has not left yet.
+                self._outbox.put(self._heartbeat(session))
             with suppress(queue.Empty):
                 self._bench.wake.get(timeout=interval_s)
+
+    def _heartbeat(self, session: lifecycle.Session) -> Frame:
+        held = [task.held for task in list(self._bench.held.values())]
+        key = {"session_id": session.session_id, "epoch": session.epoch}
+        beat = {"agent_id": self._agent_id, **key, "state": self._state(), "held": held}
+        again = [to_report(outcome) for outcome in list(self._bench.unanswered.values())]
+        return Frame(beat=ParseDict(beat, lifecycle.AgentBeat()), reports=again)
 
     def _state(self) -> str:
         if self._draining:
@@ -176,13 +181,15 @@ class GrpcAgent:
             key = {"session_id": self._session.session_id, "epoch": self._session.epoch}
             request = lifecycle.CloseSessionRequest(**key, reason="drained")
             try:
-                self._call(self._ops.lifecycle.CloseSession, request, wait_for_ready=True)
+                self._call(self._ops.lifecycle.CloseSession, request)
             except grpc.RpcError as error:
                 print(f"the session is left to its lease: {error.details()}", file=sys.stderr)
         self._ops.channel.close()
 
-    def _call(self, method: grpc.UnaryUnaryMultiCallable, request: Json, **options: bool) -> Json:
-        return method(request, timeout=CALL_S, metadata=self._ops.metadata(), **options)
+    def _call(self, method: grpc.UnaryUnaryMultiCallable, request: Json) -> Json:
+        # A channel without a connection looks for one with backoff; a call waits for it.
+        meta = self._ops.metadata()
+        return method(request, timeout=CALL_S, metadata=meta, wait_for_ready=True)
 
 
 def to_report(outcome: Json) -> tasks.TaskReport:

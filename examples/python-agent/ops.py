@@ -20,8 +20,10 @@ from opscore.v1.task_pb2_grpc import TaskServiceStub  # noqa: E402
 from opscore.v1.workflow_pb2_grpc import WorkflowServiceStub  # noqa: E402
 
 OPTIONS = [
-    # Without these, gRPC itself waits up to two minutes before it looks for a lost server again.
+    # How the channel finds a lost server again. Without these it may look away for two minutes, and
+    # for 20 seconds at least: the second is also the time that a connection may take.
     ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.max_reconnect_backoff_ms", 5_000),
     # Finds connections that are dead and do not say so.
     ("grpc.keepalive_time_ms", 20_000),
