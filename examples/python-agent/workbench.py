@@ -10,6 +10,7 @@ from itertools import count
 from log_buffer import LogBuffer
 from task import Handler, Json, Task, outcome_of
 
+ACK = 0  # The report_seq of acknowledgements: nobody has to find them again.
 TRANSIENT = {"STATUS_CODE_UNAVAILABLE", "STATUS_CODE_ABORTED", "STATUS_CODE_DEADLINE_EXCEEDED"}
 
 
@@ -27,7 +28,6 @@ class Workbench:
         log: LogBuffer,
         send: Callable[[Json], None],
     ) -> None:
-        self.slots = slots
         self.held: dict[str, Task] = {}
         # By report_seq. Each heartbeat sends them again: it costs nothing to say a thing twice.
         self.unanswered: dict[int, Json] = {}
@@ -66,7 +66,9 @@ class Workbench:
     def obey(self, directives: list[Json]) -> None:
         for directive in directives:
             for kind, body in directive.items():
-                if task := self.held.get(body.get("taskId", "")):
+                task = self.held.get(body.get("taskId", ""))
+                # What is said about an earlier lease does not concern this one.
+                if task and task.lease_epoch == body["leaseEpoch"]:
                     task.cancel() if kind == "cancelTask" else task.drop()
 
     def settle(self, results: list[Json]) -> None:
@@ -75,9 +77,11 @@ class Workbench:
             code = result.get("error", {}).get("code")
             if code in TRANSIENT:
                 continue  # It is sent again with the next heartbeat.
-            self.unanswered.pop(result.get("reportSeq", 0), None)
-            if code and (task := self.held.get(result["taskId"])):
-                task.drop()  # Its lease is lost.
+            report_seq = result.get("reportSeq", 0)
+            self.unanswered.pop(report_seq, None)
+            task = self.held.get(result["taskId"])
+            if code and task and report_seq == ACK:
+                task.drop()  # The offer has lapsed.
 
     def close(self) -> None:
         for task in list(self.held.values()):
