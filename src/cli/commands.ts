@@ -18,6 +18,12 @@ import { devCommand } from "./server/dev.ts";
 import { serveCommand } from "./server/serve-command.ts";
 import { sessionList } from "./session/list.ts";
 import { statusCommand } from "./status.ts";
+import { taskGet } from "./task/get.ts";
+import { taskList } from "./task/list.ts";
+import { templateApply } from "./template/apply.ts";
+import { templateGet } from "./template/get.ts";
+import { templateList } from "./template/list.ts";
+import { templateValidate } from "./template/validate.ts";
 import { versionCommand } from "./version.ts";
 
 /** Every command, in the order of help and docs/cli.md. Adding one is a module and its line here. */
@@ -33,6 +39,12 @@ export const COMMANDS: readonly Command[] = [
   agentDeregister,
   agentSetState,
   sessionList,
+  templateApply,
+  templateValidate,
+  templateList,
+  templateGet,
+  taskList,
+  taskGet,
   logsCommand,
   logWrite,
   apiCommand,
@@ -51,6 +63,8 @@ export const GROUPS: Groups = {
     aliases: ["agents"],
   },
   session: { summary: "the incarnations of agents", aliases: ["sessions"] },
+  template: { summary: "what runs follow", aliases: ["templates"] },
+  task: { summary: "the work that runs hand to agents", aliases: ["tasks"] },
   log: { summary: "write to the log" },
   db: { summary: "the store of a server that is stopped" },
   config: { summary: "the settings of this command line" },

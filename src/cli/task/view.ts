@@ -1,0 +1,78 @@
+import type { Payload } from "../../../gen/opscore/v1/common_pb.ts";
+import type { Task } from "../../../gen/opscore/v1/task_pb.ts";
+import { beginsWith } from "../ids.ts";
+import type { View } from "../output/view.ts";
+
+/** How tasks are shown. */
+export const tasks: View<Task> = {
+  noun: "task",
+  schema: async () => (await import("../../../gen/opscore/v1/task_pb.ts")).TaskSchema,
+  id: ({ taskId }) => taskId,
+  tally: ["state"],
+  ids: async (ops, prefix, max) => {
+    const workflow = await ops.workflow();
+    const page = await workflow.listTasks({ filter: beginsWith("task_id", prefix), pageSize: max });
+    return page.tasks.map(({ taskId }) => taskId);
+  },
+  columns: [
+    { head: "TASK", field: "taskId" },
+    { head: "STATE", field: "state" },
+    { head: "RUN", field: "runId" },
+    { head: "STEP", field: "stepPath" },
+    { head: "ATTEMPT", text: ({ attempt, maxAttempts }) => `${attempt}/${maxAttempts}` },
+    { head: "AGENT", field: "agentId" },
+    { head: "CAPABILITY", field: "capability" },
+    { head: "PROGRESS", text: progressOf },
+    { head: "CREATED", field: "createTime" },
+    { head: "STARTED", field: "startTime", wide: true },
+    { head: "ENDED", field: "endTime", wide: true },
+    { head: "NEXT ATTEMPT", field: "nextAttemptTime", wide: true },
+    { head: "LEASE ENDS", field: "leaseExpireTime", wide: true },
+    { head: "LEASE EPOCH", field: "leaseEpoch", wide: true },
+    { head: "PRIORITY", field: "priority", wide: true },
+    { head: "KEY", field: "taskKey", wide: true },
+    { head: "INPUT", text: ({ input }) => textOf(input), wide: true },
+    { head: "OUTPUT", text: ({ output }) => textOf(output), wide: true },
+    { head: "FAILURE", text: failureOf },
+  ],
+};
+
+function progressOf({ progress }: Task): string {
+  if (progress === undefined) return "";
+  const { ratio, note } = progress;
+  return [ratio > 0 ? `${Math.round(ratio * 100)}%` : "", note].filter(Boolean).join(" ");
+}
+
+function failureOf({ failure }: Task): string {
+  return failure === undefined ? "" : `${failure.reason}: ${failure.message}`;
+}
+
+/** A payload in one line. */
+export function textOf(payload: Payload | undefined): string {
+  switch (payload?.data.case) {
+    case "json":
+      return JSON.stringify(plain(payload.data.value));
+    case undefined:
+      return "";
+    default:
+      return payload?.data.case ?? "";
+  }
+}
+
+/** The JSON of a google.protobuf.Value, without loading what converts messages. */
+function plain(value: Extract<Payload["data"], { case: "json" }>["value"]): unknown {
+  const { kind } = value;
+  switch (kind.case) {
+    case "structValue":
+      return Object.fromEntries(
+        Object.entries(kind.value.fields).map(([key, field]) => [key, plain(field)]),
+      );
+    case "listValue":
+      return kind.value.values.map(plain);
+    case "nullValue":
+    case undefined:
+      return null;
+    default:
+      return kind.value;
+  }
+}
