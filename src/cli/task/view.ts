@@ -48,7 +48,7 @@ function failureOf({ failure }: Task): string {
 }
 
 /** A payload in one line. */
-export function textOf(payload: Payload | undefined): string {
+function textOf(payload: Payload | undefined): string {
   switch (payload?.data.case) {
     case "json":
       return JSON.stringify(plain(payload.data.value));
