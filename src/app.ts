@@ -6,6 +6,7 @@ import { WorkflowService } from "../gen/opscore/v1/workflow_pb.ts";
 import { type Config, loadCertificate } from "./config.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
 import { newId } from "./engine/ids.ts";
+import { arm } from "./failpoint.ts";
 import { createAuthenticator } from "./rpc/auth.ts";
 import { createOpsServer, type OpsServer } from "./rpc/http/ops-server.ts";
 import { type Service, serve } from "./rpc/http/services.ts";
@@ -43,6 +44,7 @@ export async function createApp(
   logger: Logger,
   more: readonly Service[] = [],
 ): Promise<App> {
+  arm(config.failpoint);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined); // Whoever waits for it hears of it.
   const store = await openStore(config, logger, failed.reject);

@@ -4,7 +4,7 @@ import { nearest } from "./core/nearest.ts";
 /** Names that are ours and no setting of the server: of clients, of tests, of Kubernetes' services. */
 const IGNORED: readonly RegExp[] = [
   /^OPSCORE_(URL|PROFILE|NAMESPACE|TOKEN|TOKEN_FILE)$/,
-  /^OPSCORE_(TEST|FAILPOINT)(_|$)/,
+  /^OPSCORE_TEST(_|$)|^OPSCORE_FAILPOINT$/,
   /^OPSCORE_(\w+_)?SERVICE_(HOST|PORT)(_\w+)?$/,
   /^OPSCORE_(\w+_)?PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/,
 ];

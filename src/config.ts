@@ -24,6 +24,7 @@ import {
   type StoreLocation,
 } from "./config-values.ts";
 import { LIMITS, type Limit, type Limits } from "./core/limits.ts";
+import { type Failpoint, parseFailpoint } from "./failpoint.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./rpc/http/limits.ts";
 
 /** What the server was told to be. Holds secrets: never log it whole. */
@@ -46,6 +47,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly limits: Limits;
   readonly httpLimits: HttpLimits;
+  /** Where a test has the process die. */
+  readonly failpoint?: Failpoint;
   /** What to log as a warning at every start. */
   readonly warnings: readonly string[];
 }
@@ -92,6 +95,7 @@ export function readConfig(flags: Flags, env: Env = process.env): Config {
     logLevel: given.required("log_level", parseLogLevel),
     limits: readLimits(given),
     httpLimits: readTable(HTTP_LIMITS, given),
+    ...readFailpoint(env),
   };
   const insecure = {
     auth: given.optional("insecure_no_auth", parseSwitch) ?? false,
@@ -99,6 +103,16 @@ export function readConfig(flags: Flags, env: Env = process.env): Config {
   };
   const local = isLoopback(config.host);
   return { ...config, local, warnings: checkBinding(config, local, insecure) };
+}
+
+function readFailpoint({ OPSCORE_FAILPOINT: text }: Env): { readonly failpoint?: Failpoint } {
+  if (text === undefined) return {};
+  const failpoint = parseFailpoint(text);
+  if (failpoint === undefined) {
+    const allowed = "NAME:hit=COUNT:kill with a name of src/failpoint.ts";
+    throw new ConfigError(`OPSCORE_FAILPOINT is ${shown(text)}, but must be ${allowed}`);
+  }
+  return { failpoint };
 }
 
 interface Reader {

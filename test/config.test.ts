@@ -151,7 +151,6 @@ test("variables of clients, tests and Kubernetes are left alone", () => {
     OPSCORE_URL: "http://127.0.0.1:1",
     OPSCORE_TOKEN: "x",
     OPSCORE_TEST_KILLS: "3",
-    OPSCORE_FAILPOINT: "before-answer",
     OPSCORE_SERVICE_HOST: "10.0.0.1",
     OPSCORE_SERVICE_PORT_GRPC: "6772",
     OPSCORE_PORT: "tcp://10.0.0.1:6772",
@@ -165,6 +164,17 @@ test("variables of clients, tests and Kubernetes are left alone", () => {
   expect(readConfig({}, env)).toEqual(readConfig({}, {}));
   expect(readConfig({ port: "7001" }, env).port).toBe(7001);
   expect(refusal(() => readConfig({}, { OPSCORE_DB_PORT: "5432" }))).toMatch(/is no setting/);
+});
+
+test("a failpoint is for tests, and must be one", () => {
+  const failpoint = (text: string) => readConfig({}, { OPSCORE_FAILPOINT: text }).failpoint;
+  expect(failpoint("batch.written:kill")).toEqual({ name: "batch.written", hit: 1 });
+  expect(failpoint("answer.ready:hit=3:kill")).toEqual({ name: "answer.ready", hit: 3 });
+  for (const text of ["nowhere:kill", "batch.written", "batch.written:hit=0:kill", ""]) {
+    expect(refusal(() => failpoint(text))).toMatch(
+      /^OPSCORE_FAILPOINT is ".*", but must be NAME:hit/,
+    );
+  }
 });
 
 describe("who can reach the server", () => {

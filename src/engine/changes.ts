@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isRefused, Refused } from "../core/errors.ts";
+import { armedFailpoint, failpoint } from "../failpoint.ts";
 import type { Commit, Reply, Store } from "../store/store.ts";
 import type { Answer, Caller, RequestKey } from "./caller.ts";
 import { createDraft, type Draft, type Drafted } from "./draft.ts";
@@ -73,7 +74,9 @@ export function createChanges(
 
   async function carryOut(commit: Commit, { states = [], settled }: Drafted) {
     try {
+      passKinds("decided", commit);
       const committed = await store.commit(commit);
+      passKinds("committed", commit);
       const isDone = committed.replayed === undefined;
       if (isDone) entities.keep(commit, states, committed);
       settled?.(isDone);
@@ -103,6 +106,7 @@ export function createChanges(
     const { commit = {}, result, ...drafted } = await decide(n);
     const reply = { ns, key, requestHash: hash, body: JSON.stringify(result), ttlMs: replyTtlMs };
     const { replayed } = await carryOut({ ...commit, reply }, drafted);
+    failpoint("request.kept");
     if (replayed !== undefined) return { result: replay<T>(replayed, request), replayed: true };
     return { result, replayed: false };
   }
@@ -125,6 +129,12 @@ export function createChanges(
     mutate: (caller, lock, decide) =>
       locked(lock, () => retried(lock, (n) => answerOrEarlier(caller, n, decide))),
   };
+}
+
+function passKinds(stage: "decided" | "committed", { put = [] }: Commit): void {
+  if (armedFailpoint() === undefined) return;
+  for (const { kind } of put)
+    failpoint(`${stage}.${kind === "template_version" ? "template" : kind}`);
 }
 
 function replay<T>({ requestHash, body }: Reply, { id, hash }: RequestKey): T {

@@ -5,6 +5,7 @@ import type { Limits } from "../core/limits.ts";
 import { pickAgent } from "../core/match.ts";
 import type { Task } from "../core/task.ts";
 import { isWaiting } from "../core/task-states.ts";
+import { failpoint } from "../failpoint.ts";
 import type { Reserved, Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
 import type { Alarm } from "./alarm.ts";
@@ -54,6 +55,7 @@ export async function dispatch(deps: DispatchDeps, signal: AbortSignal): Promise
       const looked = wanting.every((line) => line.looked.aborted);
       if (looked && !(await readyOr(deps, takersOf(wanting), rung))) continue;
       const items = await store.claim(wants, deps.replicaId, RESERVE_MS);
+      if (items.length > 0) failpoint("hand-out.reserved");
       if (items.length > 0) reach = further(reach, wants, items, await handOut(deps, items));
       else for (const line of wanting) line.markLooked();
     } catch (error) {
@@ -189,6 +191,7 @@ async function give(
       const handed = draft.get<Task>(taskKey(ns, task.taskId));
       return { ...draft.toChange(), result: handed && toAssignment(handed) };
     });
+    failpoint("hand-out.committed");
     if (assignment === undefined) await giveBack(deps, item, store.nowMs());
     else line.hand(assignment);
   } catch (error) {

@@ -2,6 +2,7 @@ import { isRefused } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Task, TaskCommand } from "../core/task.ts";
 import { attemptDeadlineMs, totalDeadlineMs } from "../core/task-times.ts";
+import { failpoint } from "../failpoint.ts";
 import type { Commit, DuePut, EntityKey, Reserved, Store } from "../store/store.ts";
 import type { Advance } from "./advance.ts";
 import { leasesOf } from "./agent-reads.ts";
@@ -149,6 +150,7 @@ async function retire(
       const { entities } = await store.list(query);
       if (entities.length === 0) break;
       await write({ expect: entities, remove: entities });
+      failpoint("retire.slice");
     }
   }
   await remove(deps, item, runKey(ns, runId));
@@ -181,6 +183,7 @@ async function giveBackAll(
       await advance.task(draft, task.taskId, command, system(ns));
       return { ...draft.toChange(), result: undefined };
     });
+    failpoint("session-end.task");
   }
   const timer: Timer = { type: "retire_session", ns, sessionId };
   const retire = {

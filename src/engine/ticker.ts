@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Limits } from "../core/limits.ts";
+import { failpoint } from "../failpoint.ts";
 import type { Reserved, Store } from "../store/store.ts";
 import type { Alarm } from "./alarm.ts";
 import { SESSION_CHECKS, TIMERS } from "./keys.ts";
@@ -60,10 +61,12 @@ async function takeDue(
 ): Promise<number> {
   const queues = [TIMERS, SESSION_CHECKS].map((queue) => ({ queue, limit: CLAIM_MAX }));
   const items = await store.claim(queues, replicaId, RESERVE_MS);
+  if (items.length > 0) failpoint("due.claimed");
   await Promise.all(
     items.map(async (item) => {
       try {
         await handle(item, patience);
+        failpoint("due.handled");
       } catch (error) {
         // Its reservation runs out and it comes again.
         logger.error({ err: error, queue: item.queue, key: item.key }, "a due item failed");

@@ -13,6 +13,7 @@ import type { Logger } from "pino";
 import { policy, RateClass } from "../../gen/opscore/v1/options_pb.ts";
 import { Refused } from "../core/errors.ts";
 import { newReference } from "../engine/ids.ts";
+import { failpoint } from "../failpoint.ts";
 import type { Call, Handler } from "./call.ts";
 import { describeError, internalError, toConnectError } from "./errors.ts";
 import type { Gate, Identity } from "./gate.ts";
@@ -68,6 +69,7 @@ export function wrapUnary<I extends DescMessage, O extends DescMessage>(
       // Whoever set a deadline has stopped listening: an OK would be a lie.
       if (call.timeoutMs() <= 0) throw new Refused({ code: "deadline_passed" });
       incoming.signal.throwIfAborted();
+      failpoint("answer.ready");
       return create(method.output, answer);
     });
 }
@@ -91,6 +93,7 @@ export function wrapStream<I extends DescMessage, O extends DescMessage>(
       if (!isIterable<I>(input)) checkMessage(method.input, input);
       for await (const frame of open(checked, call)) {
         using _watched = inFlight.watchReader(() => incoming.cut());
+        failpoint("frame.ready");
         yield create(method.output, frame as never);
       }
     } catch (error) {

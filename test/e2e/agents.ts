@@ -13,7 +13,7 @@ import {
 import type { OpsClient } from "../../src/client/index.ts";
 import { Feed } from "./feed.ts";
 
-const INSIST_MS = 30_000;
+const INSIST_MS = 240_000;
 const PAUSE_MS = 20;
 const BEAT_MS = 250;
 const SLOTS = 3;

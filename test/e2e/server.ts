@@ -9,6 +9,7 @@ import { onTestFailed, onTestFinished } from "vitest";
 
 const READY_MS = 20_000;
 const EXIT_MS = 15_000;
+const DEATH_MS = 60_000;
 
 /** Short times, so that what a kill interrupted goes on at once. */
 export const QUICK = {
@@ -33,6 +34,10 @@ export class Server {
     this.#settings = settings;
   }
 
+  get folder(): string {
+    return this.#folder;
+  }
+
   get address(): string {
     return `127.0.0.1:${this.port}`;
   }
@@ -46,13 +51,27 @@ export class Server {
     return this.#output;
   }
 
-  /** Resolves when it is ready for calls. */
-  async start(): Promise<void> {
+  /** Resolves when it is ready for calls. `more` are settings for this start alone. */
+  async start(more: Settings = {}): Promise<void> {
+    const child = this.spawn(more);
+    const endMs = performance.now() + READY_MS;
+    while (performance.now() < endMs && isAlive(child)) {
+      const ready = await fetch(`${this.url}/readyz`).catch(() => undefined);
+      await ready?.body?.cancel();
+      if (ready?.ok) return;
+      await delay(20);
+    }
+    throw new Error(`the server did not start:\n${this.#output}`);
+  }
+
+  /** Starts it without waiting. */
+  spawn(more: Settings = {}): ChildProcess {
     const env = {
       PATH: process.env["PATH"],
       OPSCORE_PORT: String(this.port),
       OPSCORE_STORE: `sqlite:${this.#folder}`,
       ...this.#settings,
+      ...more,
     };
     const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
     const child = spawn(process.execPath, ["src/main.ts", "serve"], { env, stdio });
@@ -62,14 +81,18 @@ export class Server {
         this.#output += text;
       });
     }
-    const endMs = performance.now() + READY_MS;
-    while (performance.now() < endMs && isAlive(child)) {
-      const ready = await fetch(`${this.url}/readyz`).catch(() => undefined);
-      await ready?.body?.cancel();
-      if (ready?.ok) return;
-      await delay(20);
+    return child;
+  }
+
+  /** Resolves with the exit code, or the signal it died of; with null if it goes on living. */
+  async died(): Promise<number | NodeJS.Signals | null> {
+    const child = this.#child;
+    if (child === undefined) return null;
+    if (isAlive(child)) {
+      const late = AbortSignal.timeout(DEATH_MS);
+      await once(child, "exit", { signal: late }).catch(() => undefined);
     }
-    throw new Error(`the server did not start:\n${this.#output}`);
+    return child.exitCode ?? child.signalCode;
   }
 
   /** SIGKILL: nothing is said, flushed or closed. */

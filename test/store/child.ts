@@ -1,22 +1,32 @@
 import { writeSync } from "node:fs";
 import { isRefused } from "../../src/core/errors.ts";
+import { arm, parseFailpoint } from "../../src/failpoint.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
 import type { Commit, EntityKey, Store } from "../../src/store/store.ts";
 import { StoreUnusable } from "../../src/store/unusable.ts";
 
-/** A process with a store, for tests that need one: `child.ts open|write|fill FOLDER`. */
-const [mode, path = ""] = process.argv.slice(2);
+/** A process with a store, for tests that need one: `child.ts open|write|fill|work FOLDER [FAILPOINT]`. */
+const [mode, path = "", dies = ""] = process.argv.slice(2);
 const WRITERS = 16;
 
+let aheadMs = 0;
+/** The last number of a producer whose rows are only queued. */
+let queued = -1;
+const DAY_MS = 86_400_000;
+
 try {
-  const store = await openSqliteStore({ path, onFatal: () => say("fatal") });
+  arm(parseFailpoint(dies));
+  const now = (): number => Date.now() + aheadMs;
+  const store = await openSqliteStore({ path, now, onFatal: () => say("fatal") });
   say("open");
+  if (mode === "work") await work(store);
   if (mode === "write") await Promise.all([writeLogs(store), ...writers(store)]);
   if (mode === "fill") await fill(store);
   await store.close();
 } catch (error) {
   say(error instanceof StoreUnusable ? `unusable ${error.message}` : `error ${String(error)}`);
-  process.exitCode = 1;
+  // Whatever is still open: its threads would keep it alive.
+  process.exit(1);
 }
 
 /** A line that is out before anything else happens: it may be the last thing this process does. */
@@ -65,6 +75,18 @@ async function writeLogs(store: Store): Promise<void> {
   }
 }
 
+/** A row that is answered before it is on disk; its numbers go on where the last process was heard. */
+async function queueLog(store: Store): Promise<number> {
+  const producer = { principal: "p", id: "q", firstSeq: queued + 1 };
+  if (queued === -1) {
+    ({ lastSeq: queued } = await store.appendLogs({ ns: "n", producer, rows: [] }, "committed"));
+  }
+  const row = { kind: "operation", operation: "a.queued", severity: 9, actor: "p" } as const;
+  const rows = [{ ...row, message: String(++queued) }];
+  await store.appendLogs({ ns: "n", producer: { ...producer, firstSeq: queued }, rows }, "queued");
+  return queued;
+}
+
 function appendLog(
   store: Store,
   producer: { readonly principal: string; readonly id: string; readonly firstSeq: number },
@@ -75,6 +97,44 @@ function appendLog(
     message: String(n),
   }));
   return store.appendLogs({ ns: "n", producer, rows }, "committed");
+}
+
+/** Does some of everything that a store can do, day after day, and rests in between. */
+async function work(store: Store): Promise<void> {
+  const pair = ["a0", "b0"].map((id) => ({ ns: "n", kind: "run", id }) as const);
+  const session = { ns: "n", agentId: "x", sessionEpoch: 1, leaseMs: 1 };
+  // Its clock goes on from the days before.
+  aheadMs = store.nowMs() - Date.now();
+  for (let day = 0; ; day++) {
+    for (let n = 0; n < 10; n++) {
+      const version = (await store.load(pair))[0]?.version ?? 0;
+      const timer = { queue: "sys/timer", key: "t", dueAtMs: store.nowMs() + 1 };
+      const commit = pairOf(pair, version);
+      const due = [...(commit.due ?? []), timer];
+      const { entries } = await store.commit({ ...commit, due, sessions: [session] });
+      say(`commit 0 ${version + 1} ${entries[1]?.position}`);
+      const { lastSeq } = await appendLog(store, { principal: "p", id: "i", firstSeq: 0 }, []);
+      const numbers = Array.from({ length: n + 1 }, (_, i) => lastSeq + 1 + i);
+      const sent = await appendLog(
+        store,
+        { principal: "p", id: "i", firstSeq: lastSeq + 1 },
+        numbers,
+      );
+      say(`log ${sent.lastSeq}`);
+      const at = await queueLog(store);
+      say(`queued ${at}`);
+      await store.extend([{ key: "t", dueAtMs: store.nowMs() }]);
+      await store.beat([session]);
+      await store.due({ limit: 100, expireLeases: true });
+      await store.claim([{ queue: "q", limit: 1 }], "me", 1);
+    }
+    for (const journal of ["runs", "logs"] as const) {
+      await store.trim(journal, (await store.head(journal)) - 12n);
+    }
+    // The writer looks after its files when nothing was written for a while.
+    if (day % 3 === 2) await new Promise((resolve) => setTimeout(resolve, 1_500));
+    aheadMs += DAY_MS;
+  }
 }
 
 /** Writes until the files cannot grow; then says what everybody else was told. */

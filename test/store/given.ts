@@ -71,9 +71,9 @@ export interface TestFolder extends Disposable {
   readonly path: string;
 }
 
-/** A folder that is gone after the test. */
-export function makeFolder(): TestFolder {
-  const path = mkdtempSync(join(tmpdir(), "opscore-store-"));
+/** A folder that is gone after the test. @param parent where; for things that need no disk, memory. */
+export function makeFolder(parent = tmpdir()): TestFolder {
+  const path = mkdtempSync(join(parent, "opscore-store-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 

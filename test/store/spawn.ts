@@ -14,15 +14,27 @@ export interface Child {
   readonly ended: Promise<number | null>;
 }
 
-/** Starts `child.ts`; `limit` is the size no file of it can exceed, in KiB. */
-export function startChild(mode: string, folder: string, limit?: number): Child {
-  const args = [CHILD, mode, folder];
+export interface ChildOptions {
+  /** The size no file of it can exceed, in KiB. */
+  readonly limit?: number;
+  /** Where it dies. */
+  readonly failpoint?: string;
+  /** A command, with its arguments, that starts it. */
+  readonly under?: readonly string[];
+}
+
+/** Starts `child.ts`. */
+export function startChild(
+  mode: string,
+  folder: string,
+  { limit, failpoint = "", under = [] }: ChildOptions = {},
+): Child {
+  const args = [CHILD, mode, folder, failpoint];
   const limited = ["-c", `ulimit -f ${limit}; exec "$0" "$@"`, process.execPath, ...args];
   const stdio: ["ignore", "pipe", "inherit"] = ["ignore", "pipe", "inherit"];
+  const [command = "", ...rest] = [...under, process.execPath, ...args];
   const child =
-    limit === undefined
-      ? spawn(process.execPath, args, { stdio })
-      : spawn("bash", limited, { stdio });
+    limit === undefined ? spawn(command, rest, { stdio }) : spawn("bash", limited, { stdio });
   let text = "";
   let heard = Promise.withResolvers<void>();
   const wake = (part = ""): void => {

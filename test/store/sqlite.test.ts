@@ -464,7 +464,7 @@ describe("a disk that is full", () => {
 });
 
 test("when the files fail, everybody is told, and the process can end", async () => {
-  const child = startChild("fill", folder.path, 2_000);
+  const child = startChild("fill", folder.path, { limit: 2_000 });
   expect(await child.ended).toBe(0);
   expect(child.lines()).toEqual(["open", "fatal", "refused true", "refused true"]);
   expect(existsSync(join(folder.path, "ops.db"))).toBe(true);

@@ -13,7 +13,7 @@ export function configPage(): string {
 The server reads its settings once, at the start: a flag of \`opscore serve\` wins over its variable,
 a variable over the default. A variable that begins with \`OPSCORE_\` and is no setting, an empty value and
 a malformed one stop the start with one line and exit code 78. Variables of clients (\`OPSCORE_URL\`,
-\`OPSCORE_TOKEN\`, …), of tests (\`OPSCORE_TEST_…\`, \`OPSCORE_FAILPOINT_…\`) and the ones that Kubernetes sets for a
+\`OPSCORE_TOKEN\`, …), of tests (\`OPSCORE_TEST_…\`, \`OPSCORE_FAILPOINT\`) and the ones that Kubernetes sets for a
 service named opscore are left alone.
 
 ${table(["variable", "flag", "default", "what it is"], rows)}

@@ -1,4 +1,5 @@
 import { Refused } from "../../core/errors.ts";
+import { failpoint } from "../../failpoint.ts";
 import { chainHash, stateHash } from "../chain.ts";
 import type { Commit, EntityKey, NewEntry, Reply, Reserved } from "../store.ts";
 import type { Counters } from "./counters.ts";
@@ -26,9 +27,12 @@ export function applyCommit(statements: Statements, counters: Counters, commit: 
   if (replayed !== undefined) return { atMs: counters.nowMs, entries: [], reserved: [], replayed };
   const found = checkVersions(statements, commit);
   checkTokens(statements, commit);
+  failpoint("commit.checked");
 
   writeEntities(statements, commit, found, counters.nowMs);
+  failpoint("commit.entities");
   const entries = writeEntries(statements, counters, commit.entries ?? []);
+  failpoint("commit.entries");
   for (const { ns, kind, id } of commit.remove ?? []) {
     statements.run("DELETE FROM entity WHERE kind = ? AND ns = ? AND id = ?", kind, ns, id);
     statements.run("DELETE FROM chain WHERE ns = ? AND kind = ? AND id = ?", ns, kind, id);
@@ -36,6 +40,7 @@ export function applyCommit(statements: Statements, counters: Counters, commit: 
   const reserved = writeDue(statements, counters, commit);
   writeSessions(statements, commit, counters.nowMs);
   writeReply(statements, commit, counters.nowMs);
+  failpoint("commit.written");
   return { atMs: counters.nowMs, entries, reserved };
 }
 

@@ -1,8 +1,8 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreUnusable } from "../unusable.ts";
 import { usable } from "./database.ts";
+import { makeFolder } from "./folder.ts";
 
 /**
  * Takes a folder for this process. The system frees it when the process ends, however it ends.
@@ -24,15 +24,6 @@ export function lockFolder(folder: string): () => void {
     }
     return () => db.close();
   });
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StoreUnusable(`the folder ${folder} cannot be made (${reason})`, { cause: error });
-  }
 }
 
 function isBusy(error: unknown): boolean {

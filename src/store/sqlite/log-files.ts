@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { failpoint } from "../../failpoint.ts";
 import { openReader, openWriter, Statements, usable, type WriterOptions } from "./database.ts";
+import { makeFolder } from "./folder.ts";
 import { migrate } from "./migrate.ts";
 
 /** A UTC day of arrival and the positions of its rows. */
@@ -30,7 +32,7 @@ export class LogFiles {
   constructor(options: LogFilesOptions) {
     this.#options = options;
     const { folder, readOnly } = options;
-    if (folder !== undefined && !readOnly) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (folder !== undefined && !readOnly) makeFolder(folder);
     const path = this.#path("head");
     this.head = usable(path, () => this.#connect(path));
     if (!readOnly) migrate(this.head.db, "log-head", path);
@@ -51,6 +53,7 @@ export class LogFiles {
     if (found !== undefined) return found;
     const path = this.#path(day.name);
     const made = this.#connect(path);
+    failpoint("log-day.created");
     migrate(made.db, "log-day", path);
     this.#keep(`${day.name} ${day.first}`, made);
     return made;
@@ -71,6 +74,7 @@ export class LogFiles {
     }
     if (this.#options.folder === undefined) return;
     for (const end of ["", "-wal", "-shm"]) rmSync(`${this.#path(name)}${end}`, { force: true });
+    failpoint("log-day.removed");
   }
 
   close(): void {

@@ -1,3 +1,4 @@
+import { failpoint } from "../../failpoint.ts";
 import { type Statements, text } from "./database.ts";
 import type { Day, LogFiles } from "./log-files.ts";
 
@@ -63,7 +64,9 @@ export function advanceHead(files: LogFiles, day: Day): void {
     }
     const advance = "UPDATE head SET position = ?, at_ms = max(at_ms, ?)";
     head.run(advance, last, Number(found["at_ms"]));
+    failpoint("log-head.written");
   });
+  failpoint("log-head.committed");
 }
 
 /** Raises the floor, forgets days and producers below it, then removes their files. */
@@ -77,6 +80,7 @@ export function trimLogs(files: LogFiles, upTo: number): void {
     for (const { name } of gone) head.run("DELETE FROM day WHERE day = ?", name);
     head.run("DELETE FROM producer WHERE position <= ?", floor);
   });
+  failpoint("log-floor.raised");
   for (const { name } of gone) files.remove(name);
 }
 

@@ -1,4 +1,5 @@
 import { Refused } from "../../core/errors.ts";
+import { failpoint } from "../../failpoint.ts";
 import type { Store } from "../store.ts";
 import { isFull } from "./database.ts";
 import type { LogFiles } from "./log-files.ts";
@@ -167,7 +168,9 @@ export class LogWriter {
           file.run(sql, ++position, atMs, ns, body, ...copies, ...from, seq);
         }
       }
+      failpoint("log-rows.written");
     });
+    failpoint("log-rows.committed");
     this.#position = position;
     return day;
   }

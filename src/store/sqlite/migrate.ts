@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { failpoint } from "../../failpoint.ts";
 import { StoreUnusable } from "../unusable.ts";
 import { Statements, text, usable } from "./database.ts";
 
@@ -36,8 +37,10 @@ export function migrate(db: DatabaseSync, schema: Schema, path: string): void {
     for (const { number, name, sql, checksum } of missing(statements, schema, path)) {
       statements.transaction(() => {
         db.exec(sql);
+        failpoint("migration.run");
         statements.run("INSERT INTO migration VALUES (?, ?, ?)", number, name, checksum);
       });
+      failpoint("migration.done");
     }
   });
 }
@@ -54,7 +57,8 @@ export function requireMigrated(db: DatabaseSync, schema: Schema, path: string):
 
 function missing(statements: Statements, schema: Schema, path: string): readonly Migration[] {
   const known = migrationsOf(schema);
-  const applied = statements.all("SELECT * FROM migration ORDER BY number");
+  const made = statements.get("SELECT 1 AS one FROM sqlite_schema WHERE name = 'migration'");
+  const applied = made ? statements.all("SELECT * FROM migration ORDER BY number") : [];
   for (const row of applied) {
     const name = text(row["name"]);
     const migration = known.find(({ number }) => number === row["number"]);

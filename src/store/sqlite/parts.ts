@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { armedFailpoint } from "../../failpoint.ts";
 import { StoreUnusable } from "../unusable.ts";
 import { openReader, openWriter, requireSqlite, Statements, text, usable } from "./database.ts";
 import { lockFolder } from "./lock.ts";
@@ -66,13 +67,16 @@ export function openMemory({ pagesMax, onLogs }: PartsOptions): Parts {
 export async function openFolder(folder: string, options: PartsOptions): Promise<Parts> {
   requireSqlite();
   await using opened = new AsyncDisposableStack();
-  opened.defer(lockFolder(folder));
+  opened.defer(prepareFolder(folder));
   const path = join(folder, "ops.db");
-  prepareControl(path);
-  prepareLogs(join(folder, "logs"));
 
   const start = <A extends Api>(role: ThreadData["role"]): Promise<Remote<A>> => {
-    const data: ThreadData = { role, folder, pagesMax: options.pagesMax };
+    const data: ThreadData = {
+      role,
+      folder,
+      pagesMax: options.pagesMax,
+      failpoint: armedFailpoint(),
+    };
     const { onLogs: onNotice, onDeath } = options;
     return startThread<A>({ url: THREAD, data, onNotice, onDeath });
   };
@@ -90,6 +94,20 @@ export async function openFolder(folder: string, options: PartsOptions): Promise
   const all = opened.move();
   const close = (): Promise<void> => all.disposeAsync();
   return { ...identify(control, logFiles), writer, reader, logs, control, logFiles, close };
+}
+
+/**
+ * Takes a folder for this process and brings what is in it to this version, and to rights after a
+ * crash. @returns what gives it back.
+ */
+export function prepareFolder(folder: string): () => void {
+  using prepared = new DisposableStack();
+  const unlock = lockFolder(folder);
+  prepared.defer(unlock);
+  prepareControl(join(folder, "ops.db"));
+  prepareLogs(join(folder, "logs"));
+  prepared.move();
+  return unlock;
 }
 
 function prepareControl(path: string): void {

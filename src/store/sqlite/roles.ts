@@ -1,3 +1,4 @@
+import type { Failpoint } from "../../failpoint.ts";
 import type { Entity, ListQuery } from "../store.ts";
 import type { Statements } from "./database.ts";
 import { list } from "./entities.ts";
@@ -14,6 +15,7 @@ export interface ThreadData {
   readonly role: "writer" | "reader" | "logs";
   readonly folder: string;
   readonly pagesMax?: number | undefined;
+  readonly failpoint?: Failpoint | undefined;
 }
 
 export interface WriterApi extends Api {

@@ -1,4 +1,5 @@
 import { Refused } from "../../core/errors.ts";
+import { failpoint } from "../../failpoint.ts";
 import { Batcher, type Outcome } from "../batcher.ts";
 import type { Doorbell } from "../doorbell.ts";
 import type {
@@ -81,6 +82,7 @@ export class SqliteStore implements Store {
 
   async commit(commit: Commit): Promise<Committed> {
     const written = await this.#write(sizeOf(commit), "commit", toFlat(commit));
+    failpoint("commit.answered");
     const { atMs: at, entries, reserved, replayed } = written;
     if (replayed !== undefined) return { atMs: at, entries: [], reserved: [], replayed };
     this.#ringFor(commit);

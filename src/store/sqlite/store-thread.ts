@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { workerData } from "node:worker_threads";
+import { arm } from "../../failpoint.ts";
 import { openReader, openWriter, Statements } from "./database.ts";
 import { LogFiles } from "./log-files.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -7,7 +8,8 @@ import { type ThreadData, toLogsApi, toReaderApi, toWriterApi } from "./roles.ts
 import { notify, serve } from "./thread.ts";
 import { Writer } from "./writer.ts";
 
-const { role, folder, pagesMax } = workerData as ThreadData;
+const { role, folder, pagesMax, failpoint } = workerData as ThreadData;
+arm(failpoint);
 const control = join(folder, "ops.db");
 const logs = join(folder, "logs");
 

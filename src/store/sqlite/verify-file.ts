@@ -48,7 +48,7 @@ export function* verifyFile<T = void>(
 }
 
 /** A reader that leaves nothing behind where there is no write-ahead log to read. */
-function openUnchanged(path: string): DatabaseSync {
+export function openUnchanged(path: string): DatabaseSync {
   const wal = `${path}-wal`;
   if (existsSync(wal) && statSync(wal).size > 0) return openReader(path);
   const url = pathToFileURL(path);

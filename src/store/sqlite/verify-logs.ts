@@ -1,10 +1,13 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { StoreUnusable } from "../unusable.ts";
 import type { Statements } from "./database.ts";
 import type { Finding, Problem } from "./finding.ts";
 import { DAY_FILE } from "./log-files.ts";
 import { findLogHead, type LogHead } from "./log-head.ts";
-import { verifyFile } from "./verify-file.ts";
+import { requireMigrated } from "./migrate.ts";
+import { openUnchanged, verifyFile } from "./verify-file.ts";
 
 type Findings<T = void> = Generator<Finding, T, undefined>;
 
@@ -26,12 +29,35 @@ export function* verifyLogs(folder: string): Findings {
   const known = head?.days.map(({ name }) => name) ?? [];
   for (const name of [...new Set([...known, ...files])].sort()) {
     const file = join("logs", `${name}.db`);
+    if (!known.includes(name) && isUnfinished(join(folder, file))) continue;
     if (files.includes(name)) {
       const day = { folder, file, schema: "log-day" } as const;
       yield* verifyFile(day, (rows) => verifyDay(rows, file, name, head));
     } else {
       yield { type: "problem", file, message: "is missing" };
     }
+  }
+}
+
+/** A day that a crash kept from being begun: it has no rows, and goes at the next start. */
+function isUnfinished(path: string): boolean {
+  let db: DatabaseSync | undefined;
+  try {
+    db = openUnchanged(path);
+    requireMigrated(db, "log-day", path);
+    return false;
+  } catch (error) {
+    return error instanceof StoreUnusable && !hasRows(db);
+  } finally {
+    db?.close();
+  }
+}
+
+function hasRows(db: DatabaseSync | undefined): boolean {
+  try {
+    return db?.prepare("SELECT 1 FROM log LIMIT 1").get() !== undefined;
+  } catch {
+    return false;
   }
 }
 

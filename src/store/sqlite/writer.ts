@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Refused } from "../../core/errors.ts";
+import { failpoint } from "../../failpoint.ts";
 import type { NewEntry, Reserved, SessionLease } from "../store.ts";
 import { applyCommit, type Written } from "./commit.ts";
 import { Counters } from "./counters.ts";
@@ -33,6 +34,15 @@ export type Operation = {
   [K in keyof Operations]: readonly [name: K, ...args: Parameters<Operations[K]>];
 }[keyof Operations];
 
+const WRITTEN = {
+  claim: "claim.written",
+  extend: "timers.moved",
+  sweep: "sweep.written",
+  beat: "beats.written",
+  raiseFloor: "floor.raised",
+  deleteTrimmed: "trim.deleted",
+} as const;
+
 export type PlainOutcome = { readonly value: unknown } | { readonly error: PlainError };
 
 /** Owns the only connection that writes control data. */
@@ -52,7 +62,9 @@ export class Writer {
    */
   execute(nowMs: number, operations: readonly Operation[]): readonly PlainOutcome[] {
     try {
-      return this.#transact(nowMs, operations);
+      const carriedOut = this.#transact(nowMs, operations);
+      failpoint("batch.committed");
+      return carriedOut;
     } catch (error) {
       if (isFatal(error)) throw error;
       const full = isFull(error) ? new Refused({ code: "store_full" }) : error;
@@ -71,15 +83,19 @@ export class Writer {
   #transact(nowMs: number, operations: readonly Operation[]): readonly PlainOutcome[] {
     return this.#statements.transaction(() => {
       const counters = new Counters(this.#statements, nowMs);
+      failpoint("batch.begun");
       const carriedOut = operations.map((operation): PlainOutcome => {
         try {
-          return { value: this.#apply(counters, operation) };
+          const value = this.#apply(counters, operation);
+          if (operation[0] !== "commit") failpoint(WRITTEN[operation[0]]);
+          return { value };
         } catch (error) {
           if (!(error instanceof Refused)) throw error;
           return { error: toPlain(error) };
         }
       });
       counters.save();
+      failpoint("batch.written");
       return carriedOut;
     });
   }
@@ -112,7 +128,9 @@ export class Writer {
   #checkpoint(): void {
     this.#idle = undefined;
     try {
+      failpoint("checkpoint.begun");
       this.#statements.db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      failpoint("checkpoint.done");
     } catch (error) {
       // What is committed stays in the log, which is found again.
       if (!isFull(error)) throw error;
