@@ -106,7 +106,6 @@ export function createChanges(
     const { commit = {}, result, ...drafted } = await decide(n);
     const reply = { ns, key, requestHash: hash, body: JSON.stringify(result), ttlMs: replyTtlMs };
     const { replayed } = await carryOut({ ...commit, reply }, drafted);
-    failpoint("request.kept");
     if (replayed !== undefined) return { result: replay<T>(replayed, request), replayed: true };
     return { result, replayed: false };
   }
@@ -131,8 +130,9 @@ export function createChanges(
   };
 }
 
-function passKinds(stage: "decided" | "committed", { put = [] }: Commit): void {
+function passKinds(stage: "decided" | "committed", { put = [], reply }: Commit): void {
   if (armedFailpoint() === undefined) return;
+  if (stage === "committed" && reply !== undefined) failpoint("request.kept");
   for (const { kind } of put)
     failpoint(`${stage}.${kind === "template_version" ? "template" : kind}`);
 }

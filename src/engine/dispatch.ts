@@ -55,7 +55,6 @@ export async function dispatch(deps: DispatchDeps, signal: AbortSignal): Promise
       const looked = wanting.every((line) => line.looked.aborted);
       if (looked && !(await readyOr(deps, takersOf(wanting), rung))) continue;
       const items = await store.claim(wants, deps.replicaId, RESERVE_MS);
-      if (items.length > 0) failpoint("hand-out.reserved");
       if (items.length > 0) reach = further(reach, wants, items, await handOut(deps, items));
       else for (const line of wanting) line.markLooked();
     } catch (error) {
@@ -140,6 +139,7 @@ async function handOut(
   items: readonly Reserved[],
 ): Promise<ReadonlySet<string>> {
   const { store, lines } = deps;
+  failpoint("hand-out.reserved");
   const tasks = await store.load(items.map((item) => taskKey(nsOf(item), taskIdOf(item))));
   const takers = takersOf(lines.wanting());
   const now = store.nowMs();
