@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { onTestFailed, onTestFinished } from "vitest";
 
-const READY_MS = 20_000;
-const EXIT_MS = 15_000;
+const READY_MS = 60_000;
+const EXIT_MS = 60_000;
 const DEATH_MS = 60_000;
 
 /** Short times, so that what a kill interrupted goes on at once. */
