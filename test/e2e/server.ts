@@ -64,8 +64,8 @@ export class Server {
     throw new Error(`the server did not start:\n${this.#output}`);
   }
 
-  /** Starts it without waiting. */
-  spawn(more: Settings = {}): ChildProcess {
+  /** Starts it without waiting, by another command if one is given. */
+  spawn(more: Settings = {}, under: readonly string[] = []): ChildProcess {
     const env = {
       PATH: process.env["PATH"],
       OPSCORE_PORT: String(this.port),
@@ -74,7 +74,8 @@ export class Server {
       ...more,
     };
     const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
-    const child = spawn(process.execPath, ["src/main.ts", "serve"], { env, stdio });
+    const [command = "", ...args] = [...under, process.execPath, "src/main.ts", "serve"];
+    const child = spawn(command, args, { env, stdio });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
