@@ -40,7 +40,9 @@ describe("what is written wrong is found, with its place", () => {
   test.each([
     ["1 +", "EXPRESSION_SYNTAX", 2],
     ["", "EXPRESSION_SYNTAX", 0],
-    ["(".repeat(1_000), "EXPRESSION_SYNTAX", 0],
+    // The parser takes the longer the more brackets are open: it does not see these.
+    ["(".repeat(1_000), "EXPRESSION_DEPTH", 0],
+    [`${"(".repeat(65)}1${")".repeat(65)}`, "EXPRESSION_DEPTH", 0],
     ["'\\U00110000'", "EXPRESSION_SYNTAX", 0],
     ["opscore.v1.Agent{id: 1}", "EXPRESSION_FUNCTION", 0],
     ["inptu.x", "NAME_UNKNOWN", 0],
@@ -80,6 +82,9 @@ describe("what is written wrong is found, with its place", () => {
   test.each([
     "input.text.matches('^h')",
     `input.text.matches('${"a".repeat(256)}')`,
+    `${"(".repeat(64)}1${")".repeat(64)}`,
+    `input.text == '${"(".repeat(200)}' && input.text == "${"[".repeat(200)}"`,
+    `[${"(1), ".repeat(100)}1]`,
     "[1].all(a, [1].all(b, true))",
     "input.list.filter(x, x > 1).map(x, x * 2)",
     "(input.list + [4]).map(x, x)",
