@@ -12,7 +12,7 @@ import { hostileRecords, withRecord } from "./wire-faults.ts";
 
 // Every field of every method gets hostile values of its kind, through real sockets and by every
 // door. Nothing that is wrong is more than refused, and afterwards everything can still be read.
-// All of them take minutes: set OPSCORE_FUZZ_SECONDS.
+// All of them take minutes: set OPSCORE_TEST_FUZZ_SECONDS.
 
 /** One in so many of the cases of a method, of every field some; all of them when there is time. */
 const STRIDE = IS_THOROUGH ? { wrong: 1, open: 1 } : { wrong: 5, open: 17 };

@@ -2,11 +2,11 @@ import fc, { type IAsyncProperty, type IProperty } from "fast-check";
 import { expect, test } from "vitest";
 import KEPT from "./seeds.json" with { type: "json" };
 
-const SECONDS = Number(process.env["OPSCORE_FUZZ_SECONDS"] ?? 0);
+const SECONDS = Number(process.env["OPSCORE_TEST_FUZZ_SECONDS"] ?? 0);
 
 /**
  * One target: what once failed comes first, for ever; then so many runs with a
- * fixed seed, or as many as fit into OPSCORE_FUZZ_SECONDS with a new one. A failure
+ * fixed seed, or as many as fit into OPSCORE_TEST_FUZZ_SECONDS with a new one. A failure
  * prints seed, path and the shrunk input: keep that input in seeds.json.
  */
 export function fuzz<T>(

@@ -73,7 +73,7 @@ export function leadsTo(sample: JsonObject, path: Path): boolean {
 }
 
 /** Whether there is time for everything. */
-export const IS_THOROUGH = process.env["OPSCORE_FUZZ_SECONDS"] !== undefined;
+export const IS_THOROUGH = process.env["OPSCORE_TEST_FUZZ_SECONDS"] !== undefined;
 
 const LONG = "x".repeat(IS_THOROUGH ? 1 << 20 : 1 << 16);
 const NESTED = 200;

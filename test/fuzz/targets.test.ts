@@ -20,7 +20,7 @@ import { openTarget, type Target } from "./target.ts";
 import { type Answer, type Door, doorsFor, openWire, type Wire } from "./wire.ts";
 
 // What is sent is made up, mutated or forged. Whatever it is, the server refuses it as the contract
-// says or does it, says nothing in its log, and goes on. Longer with OPSCORE_FUZZ_SECONDS=20.
+// says or does it, says nothing in its log, and goes on. Longer with OPSCORE_TEST_FUZZ_SECONDS=20.
 
 let target: Target;
 let wire: Wire;

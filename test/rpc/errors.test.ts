@@ -141,6 +141,15 @@ describe("refusals as callers see them", () => {
     expect(skippedReason("not_found")).toBe("RUN_NOT_FOUND");
   });
 
+  test("what is said is well-formed and fits into a trailer, whatever it quotes", () => {
+    const text = `${"\u{1f9d1}".repeat(2_000)}\ud83e`;
+    const error = toConnectError({ code: "invalid_field", pointer: `/${text}`, message: text });
+    expect(error.rawMessage.length).toBeLessThanOrEqual(300);
+    expect(error.rawMessage.isWellFormed()).toBe(true);
+    expect(detailOf(error).pointer).toMatch(/^\/.{10,511}…$/);
+    expect(detailOf(error).pointer.isWellFormed()).toBe(true);
+  });
+
   test("survives the way over Connect as it is", () => {
     const error = toConnectError(SAMPLES.invalid_cursor);
     expect(ConnectError.from(error)).toBe(error);
