@@ -71,6 +71,36 @@ describe.each(names)("%s", (_, method) => {
   });
 });
 
+describe("size", () => {
+  const BYTES_MAX = 4 * 1024 * 1024;
+  /** A right request, as large as asked by spaces. */
+  const padded = (method: DescMethod, bytes: number) =>
+    Buffer.from(JSON.stringify(samples[method.name]?.[0]).padEnd(bytes, " "));
+
+  test.each(METHODS.map((method, i) => [method.name, method, i] as const))(
+    "%s is refused a byte above the limit",
+    async (_, method, i) => {
+      const doors = doorsFor(method, "json");
+      const door = doors[i % doors.length] as Door;
+      const answer = await door.send(wire, method, padded(method, BYTES_MAX + 1));
+      expect(faults(answer)).toEqual([]);
+      const limit = { name: "request_bytes", value: String(BYTES_MAX) };
+      expect(detailOf(answer.error as never)).toMatchObject({
+        reason: "ERROR_REASON_TOO_LARGE",
+        limit,
+      });
+    },
+  );
+
+  test("at the limit a request is taken by every door", async () => {
+    for (const method of METHODS.filter(({ name }) => ["GetAgent", "WatchAgents"].includes(name))) {
+      for (const door of doorsFor(method, "json")) {
+        expect((await door.send(wire, method, padded(method, BYTES_MAX))).error).toBeUndefined();
+      }
+    }
+  });
+});
+
 describe("after all that was refused", () => {
   test.each(names)("what may be right does no harm to %s", async (_, method) => {
     const open = casesOf(method).filter((one) => !one.never && one.judgement.type === "wellFormed");

@@ -52,7 +52,7 @@ export function describeErrors(
 ): UniversalHandler {
   const described = async (request: UniversalServerRequest) => {
     const chunks: Uint8Array[] = [];
-    const response = await handler(isJson(request, handler) ? listen(request, chunks) : request);
+    const response = await handler(listen(request, handler, chunks));
     const words = response.body === undefined ? NO_BODY[response.status] : undefined;
     if (words !== undefined) return { ...response, body: iterate(Buffer.from(`${words}\n`)) };
     const describe: Describe = (error) => {
@@ -68,21 +68,34 @@ export function describeErrors(
   return Object.assign(described, handler);
 }
 
-/** Requests of one message in JSON: what is wrong with it can be found again. */
-function isJson({ header }: UniversalServerRequest, { method }: UniversalHandler): boolean {
-  const type = header.get("content-type") ?? "";
-  return method.methodKind !== "bidi_streaming" && /[/+]json\b/.test(type);
+/**
+ * The request, of which JSON is kept as it is read: what is wrong with it can be
+ * found again. When it is refused early the rest of it is read and dropped: a client
+ * that sends first and then reads would not see the refusal.
+ */
+function listen(
+  request: UniversalServerRequest,
+  { method }: UniversalHandler,
+  chunks: Uint8Array[],
+): UniversalServerRequest {
+  const { body, header } = request;
+  if (!isBytes(body)) return request;
+  const isOneMessage = method.methodKind !== "bidi_streaming";
+  const isJson = isOneMessage && /[/+]json\b/.test(header.get("content-type") ?? "");
+  const keep = (chunk: Uint8Array) => {
+    if (isJson) chunks.push(chunk);
+    return chunk;
+  };
+  return { ...request, body: intercept(body, keep, drain) };
 }
 
-/** The request, with its bytes kept as they are read. */
-function listen(request: UniversalServerRequest, chunks: Uint8Array[]): UniversalServerRequest {
-  const { body } = request;
-  if (!isBytes(body)) return request;
-  const heard = intercept(body, (chunk) => {
-    chunks.push(chunk);
-    return chunk;
-  });
-  return { ...request, body: heard };
+/** Reads to the end. A request has a limit of time, and a stream a caller who has its answer. */
+function drain(rest: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+  const read = async (): Promise<void> => {
+    while ((await rest.next()).done !== true);
+  };
+  read().catch(() => undefined);
+  return Promise.resolve({ done: true, value: undefined });
 }
 
 function isBytes(body: UniversalServerRequest["body"]): body is Bytes {
@@ -179,8 +192,14 @@ function enveloped(flags: number, bytes: Uint8Array): Uint8Array {
   return Buffer.concat([head, bytes]);
 }
 
+type Leave = (rest: AsyncIterator<Uint8Array>) => Promise<IteratorResult<Uint8Array>>;
+
 /** The same bytes, each chunk as `change` returns it. Unlike a generator, it passes `throw` on. */
-function intercept(bytes: Bytes, change: (chunk: Uint8Array) => Uint8Array): Bytes {
+function intercept(
+  bytes: Bytes,
+  change: (chunk: Uint8Array) => Uint8Array,
+  leave: Leave = async (rest) => (await rest.return?.()) ?? { done: true, value: undefined },
+): Bytes {
   return {
     [Symbol.asyncIterator]() {
       const inner = bytes[Symbol.asyncIterator]();
@@ -190,7 +209,7 @@ function intercept(bytes: Bytes, change: (chunk: Uint8Array) => Uint8Array): Byt
           return done === true ? { done, value } : { done: false, value: change(value) };
         },
         ...(inner.throw && { throw: (error: unknown) => inner.throw?.(error) as never }),
-        ...(inner.return && { return: () => inner.return?.() as never }),
+        return: () => leave(inner),
       };
     },
   };

@@ -108,6 +108,15 @@ test("text that is no UTF-8 is not repaired in silence", async () => {
   expect(refusal(await send("NDJSON", watchAgents, filter))).toMatchObject(MALFORMED);
 });
 
+test("a message that is too large is refused before its client has sent it all", async () => {
+  // Nobody read the rest, so the stream was full and stayed open until its time was over.
+  const body = Buffer.from('{"agentId":"a"}'.padEnd(5_000_000, " "));
+  for (const door of ["Connect JSON", "gRPC JSON", "gRPC-Web JSON"]) {
+    const large = { code: Code.ResourceExhausted, reason: ErrorReason.TOO_LARGE };
+    expect(refusal(await send(door, getAgent, body)), door).toMatchObject(large);
+  }
+}, 20_000);
+
 describe("errors fit into what clients take", () => {
   test("thousands of broken rules, over gRPC", async () => {
     const held = Array.from({ length: 10_000 }, () => ({}));
