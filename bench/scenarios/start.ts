@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { interleaved, memoryOf, type Sample } from "../measure.ts";
 import type { Scenario } from "../plan.ts";
@@ -21,36 +22,43 @@ export const start: Scenario = {
 
   async run({ rounds, once: quick }) {
     const idleMs = quick ? 100 : 3_000;
-    const { server, bare } = await interleaved(
+    using built = buildPackage();
+    const got = await interleaved(
       { rounds, warmUps: 0 },
       {
-        server: () => measure(["src/main.ts", "serve"], idleMs),
+        packaged: () => measure([join(built.folder, "opscore.js"), "serve"], idleMs),
+        source: () => measure(["src/main.ts", "serve"], idleMs),
         bare: () => measure(["-e", BARE], idleMs),
       },
     );
-    const of = { what: "bare Node", samples: bare };
+    const of = { what: "bare Node", samples: got.bare };
+    const named = { package: got.packaged, source: got.source };
+    const rows = Object.entries(named).flatMap(([what, samples]) => {
+      const most = (max: number) =>
+        samples === got.packaged ? { aim: { of: "value", max } as const } : {};
+      const row = (title: string, unit: string, figure: string) =>
+        ({ what: `${what}, ${title}`, unit, figure, of }) as const;
+      return [
+        rowOf(samples, { ...row("ready", "ms", "ready"), ...most(1_000) }),
+        rowOf(samples, { ...row("idle, RSS", "MiB", "rss"), ...most(120) }),
+        rowOf(samples, { ...row("idle, PSS", "MiB", "pss"), ...most(120) }),
+      ];
+    });
     return [
-      rowOf(server, {
-        what: "ready",
-        unit: "ms",
-        figure: "ready",
-        of,
-        aim: { of: "value", max: 1_000 },
-      }),
-      rowOf(bare, { what: "bare Node, ready", unit: "ms", figure: "ready" }),
-      rowOf(server, {
-        what: "idle, RSS",
-        unit: "MiB",
-        figure: "rss",
-        of,
-        aim: { of: "value", max: 120 },
-      }),
-      rowOf(server, { what: "idle, PSS", unit: "MiB", figure: "pss", of }),
-      rowOf(bare, { what: "bare Node, RSS", unit: "MiB", figure: "rss" }),
-      rowOf(bare, { what: "bare Node, PSS", unit: "MiB", figure: "pss" }),
+      ...rows,
+      rowOf(got.bare, { what: "bare Node, ready", unit: "ms", figure: "ready" }),
+      rowOf(got.bare, { what: "bare Node, RSS", unit: "MiB", figure: "rss" }),
+      rowOf(got.bare, { what: "bare Node, PSS", unit: "MiB", figure: "pss" }),
     ];
   },
 };
+
+/** The command line as it is shipped. */
+function buildPackage(): Disposable & { readonly folder: string } {
+  const folder = temporaryFolder();
+  execFileSync(process.execPath, ["tools/build.ts", folder]);
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}
 
 async function measure(args: readonly string[], idleMs: number): Promise<Sample> {
   const port = await freePort();
