@@ -20,7 +20,7 @@ export interface EntityCache extends Pick<Store, "nowMs"> {
   drop(commit: Commit): void;
 }
 
-/** Characters of all states together, each with something for its keeping; the longest unused go first. */
+/** Characters of all states together, each with something for its keeping; beyond, half of them go. */
 const CHARACTERS_MAX = 8_000_000;
 const KEEPING_CHARACTERS = 250;
 
@@ -44,13 +44,14 @@ export function createEntityCache(store: Store): EntityCache {
   /** Counts what was kept or dropped: what was read before is not sure to be the latest. */
   let news = 0;
 
-  /** Moves it to the end: the first are the longest unused. */
+  /** Moves it to the end: the first were written the longest ago. */
   function remember(name: string, entity: Kept): void {
     forget(name);
     known.set(name, entity);
     characters += entity.characters + KEEPING_CHARACTERS;
+    if (characters <= CHARACTERS_MAX) return; // Finding the first is slow: many before it are gone.
     for (const oldest of known.keys()) {
-      if (characters <= CHARACTERS_MAX) break;
+      if (characters <= CHARACTERS_MAX / 2) break;
       forget(oldest);
     }
   }
@@ -85,14 +86,15 @@ export function createEntityCache(store: Store): EntityCache {
     nowMs: () => store.nowMs(),
 
     async load(keys) {
-      const missing = keys.filter((key) => !known.has(nameOf(key)));
+      const names = keys.map(nameOf);
+      const found = names.map((name) => known.get(name));
+      const missing = keys.filter((_, i) => found[i] === undefined);
+      if (missing.length === 0) return found.filter((entity) => entity !== undefined);
       const before = news;
-      const loaded = missing.length === 0 ? [] : await store.load(missing);
-      const fresh = new Map(missing.map((key, i) => [nameOf(key), toKept(loaded[i])]));
-      return keys.map((key) => {
-        const name = nameOf(key);
-        const entity = known.get(name) ?? fresh.get(name) ?? NOTHING;
-        if (news === before) remember(name, entity);
+      const loaded = (await store.load(missing)).values();
+      return names.map((name, i) => {
+        const entity = found[i] ?? toKept(loaded.next().value);
+        if (found[i] === undefined && news === before) remember(name, entity);
         return entity;
       });
     },
