@@ -8,7 +8,7 @@ import { Disk } from "./power.ts";
 import { Random, seedOf } from "./random.ts";
 import { readTrace, type Step, straceArgs, whyNoStrace } from "./trace.ts";
 
-const CUTS = Number(process.env["OPSCORE_TEST_CUTS"] ?? 100);
+const CUTS = Number(process.env["OPSCORE_TEST_CUTS"] ?? 300);
 /** What a cut leaves is written and synced there a hundred times over. */
 const MEMORY = "/dev/shm";
 const WEAK_CUTS = 15;
