@@ -20,8 +20,18 @@ export async function readJournals({ workflow, lifecycle, logging }: OpsClient):
     runs: await readAll((after) => workflow.listRunEntries({ after, pageSize })),
     agents: await readAll((after) => lifecycle.listAgentEntries({ after, pageSize })),
     // Without a cursor, a list of log entries begins now.
-    logs: (await logging.searchLogs({ oldestFirst: true, pageSize })).entries,
+    logs: await searchAll(logging),
   };
+}
+
+async function searchAll({ searchLogs }: OpsClient["logging"]): Promise<readonly LogEntry[]> {
+  const all: LogEntry[] = [];
+  for (let pageToken = ""; ; ) {
+    const page = await searchLogs({ oldestFirst: true, pageSize: PAGE, pageToken });
+    all.push(...page.entries);
+    if (page.nextPageToken === "") return all;
+    pageToken = page.nextPageToken;
+  }
 }
 
 export async function readAll<E>(
