@@ -183,6 +183,9 @@ describe("values", () => {
     ["input.text.matches('^h.*o$')", true],
     ["steps.a.output.x", 1],
     ["has(input.nope) || true", true],
+    ["input.list == 1", false],
+    ["1 == input.list", false],
+    ["input.list == input.list", true],
   ])("%s", (source, value) => {
     expect(evaluate(source, VALUES)).toEqual(value);
   });
