@@ -14,6 +14,13 @@ import { configView } from "./config/view.ts";
 import { dbVerify } from "./db/verify.ts";
 import { logsCommand } from "./logs/show.ts";
 import { logWrite } from "./logs/write.ts";
+import { runCancel } from "./run/cancel.ts";
+import { runEvents } from "./run/events.ts";
+import { runGet } from "./run/get.ts";
+import { runList } from "./run/list.ts";
+import { runStart } from "./run/start.ts";
+import { runWait } from "./run/wait.ts";
+import { runWatch } from "./run/watch.ts";
 import { devCommand } from "./server/dev.ts";
 import { serveCommand } from "./server/serve-command.ts";
 import { sessionList } from "./session/list.ts";
@@ -43,6 +50,13 @@ export const COMMANDS: readonly Command[] = [
   templateValidate,
   templateList,
   templateGet,
+  runStart,
+  runGet,
+  runList,
+  runWatch,
+  runWait,
+  runCancel,
+  runEvents,
   taskList,
   taskGet,
   logsCommand,
@@ -64,6 +78,7 @@ export const GROUPS: Groups = {
   },
   session: { summary: "the incarnations of agents", aliases: ["sessions"] },
   template: { summary: "what runs follow", aliases: ["templates"] },
+  run: { summary: "what was started of templates, and what comes of it", aliases: ["runs"] },
   task: { summary: "the work that runs hand to agents", aliases: ["tasks"] },
   log: { summary: "write to the log" },
   db: { summary: "the store of a server that is stopped" },

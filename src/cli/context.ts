@@ -2,7 +2,7 @@ import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { confirm } from "./confirm.ts";
 import { createOps, isRead, type Ops } from "./connect.ts";
 import type { Ending } from "./ending.ts";
-import { isColorful } from "./environment.ts";
+import { canRedraw, isColorful } from "./environment.ts";
 import { createPrinter, type Printer } from "./output/print.ts";
 import { createPainter, type Painter } from "./output/style.ts";
 import { cleanLines } from "./output/text.ts";
@@ -29,6 +29,12 @@ export interface Context<T = unknown> {
   hint(text: string): void;
   /** Says that a list may have been cut, and how to go on. */
   readonly more: (pageToken: string) => void;
+  /** The same of the entries of a journal. */
+  readonly moreAfter: (cursor: string) => void;
+  /** At --dry-run nothing is changed: a call that would is not made. */
+  readonly isDryRun: boolean;
+  /** Standard error is a terminal with nothing else on it: what is shown there may move. */
+  readonly isWatched: boolean;
   /** Resolves when the person agrees, or --yes has. @throws {CliError} otherwise. */
   confirm(question: string): Promise<void>;
 }
@@ -82,7 +88,7 @@ export function createContext(options: ContextOptions): Context {
     ops: createOps(settings, {
       signal: () => context.signal,
       before(method, input) {
-        if (flags["dryRun"] === true && !isRead(method)) throw new DryRun(method, input);
+        if (context.isDryRun && !isRead(method)) throw new DryRun(method, input);
       },
       after({ name }, tookMs) {
         if (flags["verbose"] !== true) return;
@@ -96,6 +102,9 @@ export function createContext(options: ContextOptions): Context {
       if (process.stderr.isTTY) context.note(text);
     },
     more: (token) => context.note(`there may be more: --limit all, or --page-token ${token}`),
+    moreAfter: (cursor) => context.note(`there may be more: --limit all, or --after ${cursor}`),
+    isDryRun: flags["dryRun"] === true,
+    isWatched: !flags["quiet"] && !flags["verbose"] && canRedraw(process.stderr),
     confirm: (question) => confirm(question, flags),
   };
   return context;

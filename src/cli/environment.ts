@@ -25,5 +25,10 @@ export function isColorful(
   if (variable("NO_COLOR") !== undefined) return false;
   const force = variable("FORCE_COLOR");
   if (force !== undefined) return force !== "0" && force !== "false";
+  return canRedraw(stream);
+}
+
+/** A terminal whose lines can be written again. */
+export function canRedraw(stream: { readonly isTTY?: boolean }): boolean {
   return stream.isTTY === true && variable("TERM") !== "dumb";
 }

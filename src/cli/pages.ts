@@ -26,3 +26,26 @@ export async function* pages<T>(
     token = next;
   }
 }
+
+/**
+ * The entries of a journal after a cursor, at most `limit`. Says through `onMore`
+ * where to go on when there may be more.
+ */
+export async function* entriesAfter<T>(
+  read: (
+    after: string,
+    pageSize: number,
+  ) => Promise<{ readonly entries: readonly T[]; readonly next: string }>,
+  { after = "", limit }: { readonly after?: string | undefined; readonly limit: number },
+  onMore: (after: string) => void,
+): AsyncGenerator<T, void> {
+  let left = limit;
+  for (let place = after; left > 0; ) {
+    const { entries, next } = await read(place, Math.min(left, PAGE_MAX));
+    yield* entries;
+    if (entries.length === 0) return;
+    left -= entries.length;
+    place = next;
+    if (left <= 0) onMore(place);
+  }
+}

@@ -1,3 +1,4 @@
+import type { JsonValue } from "@bufbuild/protobuf";
 import { usage } from "./cli-error.ts";
 import { nowMs } from "./environment.ts";
 
@@ -41,6 +42,15 @@ export function parsePair(text: string): readonly [key: string, value: string] {
   const at = text.indexOf("=");
   if (at < 1) throw usage("must be KEY=VALUE");
   return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** `42` and `{"a": 1}` are what they look like, everything else is a text. */
+export function jsonOrText(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return text;
+  }
 }
 
 export function parseUrl(text: string): string {

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { AgentStateSchema, LivenessSchema } from "../../gen/opscore/v1/lifecycle_pb.ts";
 import { TaskStateSchema } from "../../gen/opscore/v1/task_pb.ts";
+import { RunStateSchema } from "../../gen/opscore/v1/workflow_pb.ts";
 import { AGENT_STATES, LIVENESS } from "../../src/cli/agent/words.ts";
+import { RUN_STATES } from "../../src/cli/run/words.ts";
 import { TASK_STATES } from "../../src/cli/task/words.ts";
 import { type HttpRig, openHttpRig } from "../rpc/http/rig.ts";
 import { sendFleet } from "./fleet.ts";
@@ -98,6 +100,7 @@ test("short names of enums are those of the contract", () => {
   const names = (values: readonly { readonly localName: string }[]) =>
     values.map(({ localName }) => localName);
   expect([...AGENT_STATES]).toEqual(names(AgentStateSchema.values));
+  expect([...RUN_STATES]).toEqual(names(RunStateSchema.values));
   expect([...TASK_STATES]).toEqual(names(TaskStateSchema.values));
   expect([...LIVENESS]).toEqual(names(LivenessSchema.values));
 });

@@ -3,10 +3,9 @@ import { allOf, between, equals } from "../filters.ts";
 import { CALL_EXITS } from "../help.ts";
 import { fullId } from "../ids.ts";
 import { LIMIT_OPTION, SINCE_OPTION, UNTIL_OPTION } from "../options.ts";
+import { entriesAfter } from "../pages.ts";
 import { agentEntries } from "./entry-view.ts";
 import { agents } from "./view.ts";
-
-const PAGE_MAX = 1_000;
 
 export const agentHistory = command({
   path: "agent history",
@@ -34,26 +33,16 @@ export const agentHistory = command({
     },
   ],
   exits: CALL_EXITS,
-  async run(context, { agent, since, until, filter, after = "", limit }) {
+  async run(context, { agent, since, until, filter, after, limit }) {
     const lifecycle = await context.ops.lifecycle();
     const agentId = agent && (await fullId(agents, context.ops, agent));
     const wanted = allOf(filter, equals("agent_id", agentId), between("time", since, until));
-    await context.print.all(entries());
-
-    async function* entries() {
-      let left = limit;
-      for (let place = after; left > 0; ) {
-        const page = await lifecycle.listAgentEntries({
-          filter: wanted,
-          after: place,
-          pageSize: Math.min(left, PAGE_MAX),
-        });
-        yield* page.entries;
-        if (page.entries.length === 0) return;
-        left -= page.entries.length;
-        place = page.next;
-        if (left <= 0) context.note(`there may be more: --limit all, or --after ${place}`);
-      }
-    }
+    await context.print.all(
+      entriesAfter(
+        (place, pageSize) => lifecycle.listAgentEntries({ filter: wanted, after: place, pageSize }),
+        { after, limit },
+        context.moreAfter,
+      ),
+    );
   },
 });

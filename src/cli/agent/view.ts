@@ -1,5 +1,6 @@
 import type { Agent } from "../../../gen/opscore/v1/lifecycle_pb.ts";
 import { beginsWith } from "../ids.ts";
+import { pairs } from "../output/text.ts";
 import type { Format, View } from "../output/view.ts";
 
 /** How agents are shown. */
@@ -22,7 +23,7 @@ export const agents: View<Agent> = {
     { head: "SEEN", field: "seenTime" },
     { head: "VERSION", text: ({ spec }) => spec?.version },
     { head: "CAPABILITIES", text: capabilitiesOf, wide: true },
-    { head: "LABELS", text: labelsOf, wide: true },
+    { head: "LABELS", text: ({ spec }) => pairs(spec?.labels), wide: true },
     { head: "STATUS", field: "statusText", wide: true },
     { head: "SESSION", text: ({ session }) => session?.sessionId, wide: true },
     { head: "EPOCH", text: ({ session }) => session && String(session.epoch), wide: true },
@@ -35,12 +36,6 @@ export const agents: View<Agent> = {
 function capabilitiesOf({ spec }: Agent): string {
   return (spec?.capabilities ?? [])
     .map(({ name, version }) => (version === "" ? name : `${name}@${version}`))
-    .join(",");
-}
-
-function labelsOf({ spec }: Agent): string {
-  return Object.entries(spec?.labels ?? {})
-    .map(([key, value]) => `${key}=${value}`)
     .join(",");
 }
 

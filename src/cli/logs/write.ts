@@ -1,10 +1,9 @@
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Severity } from "../../../gen/opscore/v1/logging_pb.ts";
 import { CliError } from "../cli-error.ts";
 import { command } from "../command.ts";
 import { CALL_EXITS } from "../help.ts";
 import type { View } from "../output/view.ts";
-import { parsePair } from "../values.ts";
+import { jsonOrText, parsePair } from "../values.ts";
 import { LEVEL_NAMES, severityOf } from "./levels.ts";
 
 interface Written {
@@ -68,7 +67,7 @@ export const logWrite = command({
           agentId: agent,
           runId: run,
           taskId: task,
-          attributes: Object.fromEntries(attribute.map(([key, value]) => [key, toJson(value)])),
+          attributes: Object.fromEntries(attribute.map(([key, value]) => [key, jsonOrText(value)])),
         },
       ],
       durability: LogDurability.COMMITTED,
@@ -80,12 +79,3 @@ export const logWrite = command({
     await context.print.one({ accepted, dropped });
   },
 });
-
-/** `42` and `{"a": 1}` are what they look like, everything else is a text. */
-function toJson(text: string): JsonValue {
-  try {
-    return JSON.parse(text) as JsonValue | JsonObject;
-  } catch {
-    return text;
-  }
-}

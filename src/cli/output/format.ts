@@ -1,7 +1,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { nowMs } from "../environment.ts";
 import type { Settings } from "../settings.ts";
-import { formatSpan, formatTime, type Time } from "./time.ts";
+import { formatSpan, formatTime, msOf, type Time } from "./time.ts";
 import type { Format } from "./view.ts";
 
 const TIMESTAMP = "google.protobuf.Timestamp";
@@ -16,6 +16,12 @@ export function createFormat<T>(
       return nowMs();
     },
     field: (item, name) => show(item[name], schema?.field[name]),
+    word(path, value) {
+      const names = path.split(".");
+      const last = names.pop() ?? "";
+      const parent = names.reduce((message, name) => message?.field[name]?.message, schema);
+      return show(value, parent?.field[last]);
+    },
     time: (time) => (time === undefined ? "" : formatTime(time, form, format.nowMs)),
   };
   return format;
@@ -28,8 +34,4 @@ export function createFormat<T>(
     if (field?.message?.typeName === DURATION) return formatSpan(msOf(value as Time));
     return typeof value === "object" ? JSON.stringify(value) : String(value);
   }
-}
-
-function msOf({ seconds, nanos }: Time): number {
-  return Number(seconds) * 1_000 + nanos / 1e6;
 }

@@ -9,6 +9,8 @@ import type { Column, Format, View } from "./view.ts";
 
 /** Prints what a command found, in the form that was asked for. */
 export interface Printer<T> {
+  /** For people; every other form is for programs. */
+  readonly isTable: boolean;
   one(item: T): Promise<void>;
   /** A list, and at a terminal how many there are. Returns its items. */
   all(items: AsyncIterable<T> | Iterable<T>): Promise<readonly T[]>;
@@ -33,7 +35,7 @@ export function createPrinter<T>(view: View<T>, options: PrintOptions): Printer<
   const { output, paint, write } = options;
   const isTable = output === "table" || output === "wide";
   let highlighted: RegExp | undefined;
-  return { one, all, follow, highlight };
+  return { isTable, one, all, follow, highlight };
 
   function highlight(pattern: RegExp): void {
     highlighted = pattern;

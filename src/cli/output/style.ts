@@ -15,10 +15,15 @@ export type Painter = (text: string, style?: Style) => string;
 
 /** Gives a text the style of its word, or the one named; without color it stays as it is. */
 export function createPainter(isColorful: boolean): Painter {
-  return (text, style = STYLES[text.trim()]) =>
+  return (text, style = styleOf(text.trim())) =>
     isColorful && style !== undefined && text !== ""
       ? styleText(style, text, { validateStream: false })
       : text;
+}
+
+/** The style of a word of states and levels, if it has one. */
+export function styleOf(word: string): Style | undefined {
+  return STYLES[word];
 }
 
 function paint(style: Style, ...words: readonly string[]): Readonly<Record<string, Style>> {

@@ -29,6 +29,13 @@ export function toSafeJson(value: unknown, indent?: number): string {
   );
 }
 
+/** `key=value,key=value`. */
+export function pairs(labels: Readonly<Record<string, string>> = {}): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+}
+
 /** Columns that a clean text takes on a terminal. */
 export function widthOf(text: string): number {
   if (PLAIN.test(text)) return text.length;
@@ -38,4 +45,16 @@ export function widthOf(text: string): number {
     width += WIDE.test(segment) ? 2 : INVISIBLE.test(segment) ? 0 : 1;
   }
   return width;
+}
+
+/** The beginning of a clean text that takes at most so many columns. */
+export function cut(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  segmenter ??= new Intl.Segmenter();
+  let kept = "";
+  for (const { segment } of segmenter.segment(text)) {
+    if (widthOf(kept + segment) >= width) break;
+    kept += segment;
+  }
+  return `${kept}…`;
 }

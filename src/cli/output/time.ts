@@ -12,6 +12,11 @@ export function timestampOf(ms: number): Time {
   return { seconds: BigInt(seconds), nanos: Math.floor(ms - seconds * 1_000) * 1_000_000 };
 }
 
+/** The ms since 1970 of a time of the contract; also the ms of a duration. */
+export function msOf({ seconds, nanos }: Time): number {
+  return Number(seconds) * 1_000 + nanos / 1e6;
+}
+
 const UNITS = [
   [86_400_000, "d"],
   [3_600_000, "h"],
@@ -20,7 +25,7 @@ const UNITS = [
 ] as const;
 
 export function formatTime(time: Time, form: Settings["time"], nowMs: number): string {
-  const atMs = Number(time.seconds) * 1_000 + Math.floor(time.nanos / 1e6);
+  const atMs = Math.floor(msOf(time));
   switch (form) {
     case "relative":
       return atMs > nowMs ? `in ${formatSpan(atMs - nowMs)}` : `${formatSpan(nowMs - atMs)} ago`;

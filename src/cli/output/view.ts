@@ -40,5 +40,7 @@ export interface Format<T> {
   readonly nowMs: number;
   /** A field of the item, shown by its type. */
   field(item: T, name: keyof T & string): string;
+  /** The short name of an enum further down, for example at `steps.state`. */
+  word(path: string, value: number): string;
   time(time: Time | undefined): string;
 }

@@ -1,6 +1,6 @@
-import type { Payload } from "../../../gen/opscore/v1/common_pb.ts";
 import type { Task } from "../../../gen/opscore/v1/task_pb.ts";
 import { beginsWith } from "../ids.ts";
+import { payloadText } from "../output/payload.ts";
 import type { View } from "../output/view.ts";
 
 /** How tasks are shown. */
@@ -31,13 +31,14 @@ export const tasks: View<Task> = {
     { head: "LEASE EPOCH", field: "leaseEpoch", wide: true },
     { head: "PRIORITY", field: "priority", wide: true },
     { head: "KEY", field: "taskKey", wide: true },
-    { head: "INPUT", text: ({ input }) => textOf(input), wide: true },
-    { head: "OUTPUT", text: ({ output }) => textOf(output), wide: true },
+    { head: "INPUT", text: ({ input }) => payloadText(input), wide: true },
+    { head: "OUTPUT", text: ({ output }) => payloadText(output), wide: true },
     { head: "FAILURE", text: failureOf },
   ],
 };
 
-function progressOf({ progress }: Task): string {
+/** `62% section 4/6`, as its agent says. */
+export function progressOf({ progress }: Task): string {
   if (progress === undefined) return "";
   const { ratio, note } = progress;
   return [ratio > 0 ? `${Math.round(ratio * 100)}%` : "", note].filter(Boolean).join(" ");
@@ -45,34 +46,4 @@ function progressOf({ progress }: Task): string {
 
 function failureOf({ failure }: Task): string {
   return failure === undefined ? "" : `${failure.reason}: ${failure.message}`;
-}
-
-/** A payload in one line. */
-function textOf(payload: Payload | undefined): string {
-  switch (payload?.data.case) {
-    case "json":
-      return JSON.stringify(plain(payload.data.value));
-    case undefined:
-      return "";
-    default:
-      return payload?.data.case ?? "";
-  }
-}
-
-/** The JSON of a google.protobuf.Value, without loading what converts messages. */
-function plain(value: Extract<Payload["data"], { case: "json" }>["value"]): unknown {
-  const { kind } = value;
-  switch (kind.case) {
-    case "structValue":
-      return Object.fromEntries(
-        Object.entries(kind.value.fields).map(([key, field]) => [key, plain(field)]),
-      );
-    case "listValue":
-      return kind.value.values.map(plain);
-    case "nullValue":
-    case undefined:
-      return null;
-    default:
-      return kind.value;
-  }
 }

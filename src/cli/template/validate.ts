@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { CALL_EXITS } from "../help.ts";
-import { formatSpan } from "../output/time.ts";
+import { formatSpan, msOf } from "../output/time.ts";
 import type { View } from "../output/view.ts";
 import { FILE_OPTION, sourcesOf } from "./files.ts";
 
@@ -66,7 +66,7 @@ export const templateValidate = command({
       }
       if (bounds === undefined) continue;
       const { maxTasks, maxAttempts, maxTime } = bounds;
-      const time = maxTime && `, ${formatSpan(Number(maxTime.seconds) * 1_000)}`;
+      const time = maxTime && `, ${formatSpan(msOf(maxTime))}`;
       const what = `${maxTasks} tasks, ${maxAttempts} attempts${time ?? ""}`;
       context.note(`${file}: a run comes to at most ${what}`);
     }

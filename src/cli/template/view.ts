@@ -1,6 +1,7 @@
 import type { TemplateVersion } from "../../../gen/opscore/v1/workflow_pb.ts";
 import type { Ops } from "../connect.ts";
-import { formatSpan } from "../output/time.ts";
+import { pairs } from "../output/text.ts";
+import { formatSpan, msOf } from "../output/time.ts";
 import type { View } from "../output/view.ts";
 
 /** How versions of templates are shown. */
@@ -25,20 +26,14 @@ export const templates: View<TemplateVersion> = {
     { head: "CREATED", field: "createTime" },
     { head: "BY", field: "actor", wide: true },
     { head: "DIGEST", field: "digest", wide: true },
-    { head: "LABELS", text: labelsOf, wide: true },
+    { head: "LABELS", text: ({ template }) => pairs(template?.labels), wide: true },
   ],
 };
 
 function longestOf({ bounds }: TemplateVersion): string {
   const time = bounds?.maxTime;
   if (bounds === undefined || time === undefined) return "";
-  return `at most ${formatSpan(Number(time.seconds) * 1_000 + time.nanos / 1e6)}`;
-}
-
-function labelsOf({ template }: TemplateVersion): string {
-  return Object.entries(template?.labels ?? {})
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
+  return `at most ${formatSpan(msOf(time))}`;
 }
 
 /** Lists of templates have no filter: the beginning is looked for among the first thousand. */
