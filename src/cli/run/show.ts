@@ -7,11 +7,11 @@ import type { Format } from "../output/view.ts";
 import { awaitEnd, refuseUnlessSucceeded } from "./await.ts";
 import { drawUntilEnd } from "./draw.ts";
 import { linesOf } from "./step-line.ts";
-import { createSteps, type Steps } from "./steps.ts";
+import { createSteps, ENDED, type Steps } from "./steps.ts";
 import { templateOf } from "./view.ts";
 
 /** Of these one line each is said where nothing moves. */
-const TOLD = new Set(["RUNNING", "RETRY_WAIT", "SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED"]);
+const TOLD = new Set(["RUNNING", "RETRY_WAIT", "FALLING_BACK", ...ENDED]);
 
 /** A run in one line. */
 export type HeadOf = (run: Run) => string;
@@ -51,7 +51,7 @@ async function tellUntilEnd(
   steps: Steps,
   head: HeadOf,
 ): Promise<Run> {
-  context.note(head(run));
+  context.note(`${run.runId}  ${templateOf(run)}`);
   const width = Math.max(0, ...steps.rows().map(({ path }) => path.length));
   const ended = await awaitEnd(context, run.runId, (entries) => {
     for (const entry of entries) {

@@ -56,7 +56,7 @@ export const runStart = command({
     {
       run: "opscore run start sum -i a=1 -i b=2 --follow",
       about: "see it through",
-      shows: /sum@1\.0\.0 .*\n ✓ add .*\n.* SUCCEEDED .*\n\{\n +"total": 3\n\}\n$/,
+      shows: /^\{\n +"total": 3\n\}\n\S+ +sum@1\.0\.0\n ✓ add .*\n.* SUCCEEDED /,
     },
     {
       run: `echo '{"a": 20, "b": 22}' | opscore run start sum -d - --wait --json output`,
@@ -66,7 +66,7 @@ export const runStart = command({
     {
       run: "opscore run start sum -i a=1 --wait",
       about: "a run that fails",
-      shows: /STATE +FAILED\n(.*\n)+error: run \S+ failed: .*\(EXPRESSION_FAILED\)/,
+      shows: /STATE +FAILED\n(.*\n)+error: run \S+ failed: .*\(EXPRESSION\)/,
       exit: "runFailed",
     },
     {

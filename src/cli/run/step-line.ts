@@ -33,6 +33,7 @@ const GLYPHS: Readonly<Record<string, string>> = {
   ASSIGNED: "▸",
   RUNNING: "▸",
   RETRY_WAIT: "↻",
+  FALLING_BACK: "↻",
   SUCCEEDED: "✓",
   FAILED: "✗",
   SKIPPED: "–",
@@ -41,10 +42,15 @@ const GLYPHS: Readonly<Record<string, string>> = {
 /** Not begun, or nobody is at it yet. */
 const WAITING = "○";
 
+/** So that columns stay where they are while time passes. */
+const SPAN_WIDTH = 4;
+
 /** Steps as lines whose columns are aligned. Text of others is cleaned. */
 export function linesOf(rows: readonly StepRow[], nowMs: number): readonly StepLine[] {
   const cells = rows.map((row) => [clean(row.path), clean(row.agentId), spanOf(row, nowMs)]);
-  const widths = [0, 1, 2].map((i) => Math.max(0, ...cells.map((row) => widthOf(row[i] ?? ""))));
+  const widths = [0, 0, SPAN_WIDTH].map((least, i) =>
+    Math.max(least, ...cells.map((row) => widthOf(row[i] ?? ""))),
+  );
   return rows.map((row, i) => {
     const padded = (cells[i] ?? []).map((cell, at) => pad(cell, widths[at] ?? 0));
     const text = [...padded, clean(noteOf(row, nowMs))].filter((cell) => cell !== "").join("  ");
@@ -75,6 +81,8 @@ function noteOf(row: StepRow, nowMs: number): string {
         .join("  ");
     case "RETRY_WAIT":
       return `${attemptOf(row)} failed, again ${againIn(row, nowMs)}  ${why}`;
+    case "FALLING_BACK":
+      return `falls back after ${why}`;
     case "FAILED":
       return [attempt > 1 && attemptOf(row), why].filter(Boolean).join("  ");
     case "SUCCEEDED":

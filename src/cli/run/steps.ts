@@ -73,15 +73,19 @@ function moved(row: StepRow, entry: RunEntry, format: Format<RunEntry>): StepRow
   const startMs = row.startMs ?? atMs;
   if (body.case === "step") {
     const { toState, failure } = body.value;
-    const state = format.word("step.toState", toState);
+    const to = format.word("step.toState", toState);
+    const state = to === "RUNNING" ? "FALLING_BACK" : to;
     return { ...row, state, startMs, failure, ...(ENDED.has(state) && { endMs: atMs }) };
   }
   if (body.case !== "task" || format.field(entry, "kind") !== "TASK") return undefined;
   const { taskId, toState, attempt, agentId, failure, nextAttemptTime } = body.value;
+  const state = format.word("task.toState", toState);
+  // The step says what comes of it.
+  if (ENDED.has(state)) return undefined;
   return {
     ...row,
     taskId,
-    state: format.word("task.toState", toState),
+    state,
     startMs,
     attempt: Math.max(attempt, row.attempt),
     agentId: agentId || row.agentId,

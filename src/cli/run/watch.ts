@@ -23,7 +23,7 @@ export const runWatch = command({
   examples: [
     {
       run: "opscore run watch sum-1",
-      shows: /sum-1 +sum@1\.0\.0 .*\n ✓ add .*\nsum-1 .* SUCCEEDED .*\n\{\n +"total": 3\n/,
+      shows: /"total": 3\n\}\nsum-1 +sum@1\.0\.0\n ✓ add .*\nsum-1 .* SUCCEEDED /,
     },
     {
       run: "opscore run watch --template report",
