@@ -76,7 +76,7 @@ test("--follow tells off a terminal what happens to each step, once and without 
   ]);
   expect(about("picture")).toEqual([
     expect.stringMatching(/^ ▸ picture +painter +\S+$/),
-    expect.stringMatching(/^ ↻ picture +painter +\S+ +falls back after OUT_OF_PAINT: no$/),
+    expect.stringMatching(/^ ↻ picture +painter +\S+ +falls back after .* OUT_OF_PAINT$/),
     expect.stringMatching(/^ ✓ picture +painter +\S+$/),
   ]);
   expect(about("page")).toEqual([expect.stringMatching(/^ ✓ page +\S+$/)]);

@@ -6,7 +6,6 @@ import { createScreen, type Screen } from "../output/screen.ts";
 import { createPainter, type Painter, styleOf } from "../output/style.ts";
 import { cut } from "../output/text.ts";
 import { awaitEnd } from "./await.ts";
-import type { HeadOf } from "./show.ts";
 import { linesOf, type StepLine } from "./step-line.ts";
 import { ENDED, type Steps } from "./steps.ts";
 
@@ -15,6 +14,9 @@ const FRAME_MS = 120;
 const PROGRESS_MS = 1_000;
 /** Tasks that are asked about at once. */
 const ASKED_MAX = 16;
+
+/** A run in one line. */
+export type HeadOf = (run: Run) => string;
 
 /** Shows a run's steps in place, with what their agents say of their progress. */
 export async function drawUntilEnd(

@@ -5,16 +5,13 @@ import { toSafeJson } from "../output/text.ts";
 import { formatSpan, msOf } from "../output/time.ts";
 import type { Format } from "../output/view.ts";
 import { awaitEnd, refuseUnlessSucceeded } from "./await.ts";
-import { drawUntilEnd } from "./draw.ts";
+import { drawUntilEnd, type HeadOf } from "./draw.ts";
 import { linesOf } from "./step-line.ts";
 import { createSteps, ENDED, type Steps } from "./steps.ts";
 import { templateOf } from "./view.ts";
 
 /** Of these one line each is said where nothing moves. */
 const TOLD = new Set(["RUNNING", "RETRY_WAIT", "FALLING_BACK", ...ENDED]);
-
-/** A run in one line. */
-export type HeadOf = (run: Run) => string;
 
 /**
  * Shows the steps of a run on standard error until it ends: in place at a
