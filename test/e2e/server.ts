@@ -10,6 +10,7 @@ import { onTestFailed, onTestFinished } from "vitest";
 const READY_MS = 60_000;
 const EXIT_MS = 60_000;
 const DEATH_MS = 60_000;
+const COMPILED = join(tmpdir(), "opscore-e2e-compiled");
 
 /** Short times, so that what a kill interrupted goes on at once. */
 export const QUICK = {
@@ -68,6 +69,8 @@ export class Server {
   spawn(more: Settings = {}, under: readonly string[] = []): ChildProcess {
     const env = {
       PATH: process.env["PATH"],
+      // Half of a start is compiling; a process that is killed leaves nothing there.
+      NODE_COMPILE_CACHE: COMPILED,
       OPSCORE_PORT: String(this.port),
       OPSCORE_STORE: `sqlite:${this.#folder}`,
       ...this.#settings,

@@ -30,7 +30,7 @@ test("killed 20 times under load, nothing acknowledged is lost and no commit is 
   await checkJournal(store);
   await checkLogs(store, acknowledged.log);
   await store.close();
-}, 240_000);
+}, 400_000);
 
 async function checkEntities(store: Store, versions: ReadonlyMap<string, number>): Promise<void> {
   expect(versions.size).toBe(16);

@@ -16,6 +16,7 @@ import type { HttpLimits } from "./limits.ts";
 import type { Door } from "./request.ts";
 import { watchSessions } from "./sessions.ts";
 import { sniff } from "./sniff.ts";
+import { cutStalled } from "./stalled.ts";
 
 /** PEM texts. */
 export interface TlsContext {
@@ -54,6 +55,16 @@ export function createPort({ door, limits, tls, streamsRequests }: PortOptions):
   const sessions = watchSessions(http2, limits, streamsRequests);
   outer.maxConnections = limits.connections;
   limitConnections(outer, sockets, limits);
+  const readers = new Set<Socket>();
+  outer.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+    readers.add(socket);
+    socket.once("close", () => readers.delete(socket));
+  });
+  const stopCutting = cutStalled(
+    () => readers,
+    limits.stall_ms,
+    (socket) => socket.destroy(),
+  );
 
   return {
     listen: (port, host) => listenOn(outer, port, host),
@@ -71,6 +82,7 @@ export function createPort({ door, limits, tls, streamsRequests }: PortOptions):
       await closed;
       clearTimeout(cut);
       clearInterval(idle);
+      stopCutting();
       // Ends Node's connection checker, which its "listening" event began.
       http1.close();
     },
@@ -109,7 +121,8 @@ function secureServers({ cert, key }: TlsContext, limits: HttpLimits): Servers {
 function http1Options(limits: HttpLimits): Http1Options {
   return {
     keepAliveTimeout: limits.keep_alive_ms,
-    headersTimeout: limits.headers_ms,
+    // Node refuses to begin with more time for the headers than for all of the request.
+    headersTimeout: Math.min(limits.headers_ms, limits.request_ms),
     requestTimeout: limits.request_ms,
     connectionsCheckingInterval: Math.min(1_000, limits.headers_ms),
     maxHeaderSize: limits.header_bytes,

@@ -5,6 +5,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { HttpLimits } from "./limits.ts";
+import { cutStalled } from "./stalled.ts";
 
 /** After GOAWAY a session has this long to leave. */
 const LEAVE_MS = 5_000;
@@ -26,14 +27,25 @@ export function watchSessions(
     session.on("error", () => undefined);
     const stopPings = pingEvery(session, limits.ping_ms);
     const streams = closeWhenIdle(session, limits.session_idle_ms);
+    const open = new Set<ServerHttp2Stream>();
+    // Those that still write are watched by whoever writes.
+    const answered = () => [...open].filter(({ writableEnded }) => writableEnded);
+    const stopCutting = cutStalled(answered, limits.stall_ms, (stream) =>
+      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM),
+    );
     session.once("close", () => {
       stopPings();
+      stopCutting();
       sessions.delete(session);
     });
     session.on("stream", (stream, headers) => {
       stream.on("error", () => undefined);
       streams.opened();
-      stream.once("close", () => streams.closed());
+      open.add(stream);
+      stream.once("close", () => {
+        open.delete(stream);
+        streams.closed();
+      });
       if (streamsRequests(String(headers[":path"] ?? "").split("?", 1)[0] ?? "")) return;
       const timer = setTimeout(() => {
         if (isSending(stream)) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
