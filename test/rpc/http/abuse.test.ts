@@ -95,15 +95,6 @@ test.each(Object.entries(ABUSES))("%s: closed or refused, others go on", async (
   expect((await rig.lifecycle.getServerInfo({})).store).toBe("sqlite");
 });
 
-test("17 KiB of headers: refused, others go on", async () => {
-  const session = await http2Session(rig.url);
-  const more = { a: "y".repeat(8_000), b: "y".repeat(8_000), c: "y".repeat(1_400) };
-  const refused = await http2Request(session, { ":path": "/healthz", ...more });
-  expect(refused.status).not.toBe(200);
-  session.destroy();
-  expect((await rig.lifecycle.getServerInfo({})).store).toBe("sqlite");
-});
-
 describe("whoever asks and takes no answer is cut", () => {
   test("over HTTP/2, with a window of nothing", async () => {
     const session = openRaw(rig.port, setting(INITIAL_WINDOW_SIZE, 0));
