@@ -102,7 +102,7 @@ async function run(copy: string, test: string): Promise<Outcome> {
   const report = join(copy, "report.json");
   rmSync(report, { force: true });
   const vitest = join(copy, "node_modules/vitest/vitest.mjs");
-  const args = [vitest, "run", test, "--reporter=json", `--outputFile=${report}`];
+  const args = [vitest, "run", test, "--bail=1", "--reporter=json", `--outputFile=${report}`];
   const startedMs = performance.now();
   const child = spawn(process.execPath, args, { cwd: copy, stdio: "ignore", timeout: RUN_MAX_MS });
   const signal = await new Promise<string | null>((resolve, reject) => {

@@ -42,7 +42,7 @@ const STORE: readonly Bug[] = [
     ],
     [
       "refused-commit-written",
-      "checkTokens(statements, commit);\n  failpoint(\"commit.checked\");\n\n  writeEntities(statements, commit, found, counters.nowMs);",
+      'checkTokens(statements, commit);\n  failpoint("commit.checked");\n\n  writeEntities(statements, commit, found, counters.nowMs);',
       "writeEntities(statements, commit, found, counters.nowMs);\n  checkTokens(statements, commit);",
       "A refused commit leaves nothing behind.",
       "store/contract",
@@ -124,23 +124,27 @@ const STORE: readonly Bug[] = [
       "store/contract",
     ],
   ),
-  ...inFile(
-    "src/store/sqlite/counters.ts",
-    [
-      "position-reused",
-      "      if (!moved) continue;",
-      "      if (moved) continue;",
-      "No position is given twice.",
-      "store/contract",
-    ],
-    [
-      "time-goes-back",
-      "head.atMs = Math.max(head.atMs, this.nowMs);",
-      "head.atMs = this.nowMs;",
-      "Times in a journal never fall.",
-      "store/contract",
-    ],
-  ),
+  ...inFile("src/store/sqlite/counters.ts", [
+    "position-reused",
+    "      if (!moved) continue;",
+    "      if (moved) continue;",
+    "No position is given twice.",
+    "store/contract",
+  ]),
+  ...inFile("src/store/sqlite/database.ts", [
+    "acknowledged-before-durable",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA synchronous = NORMAL",
+    "What is acknowledged survives a power cut.",
+    "faults/power",
+  ]),
+  ...inFile("src/store/clock.ts", [
+    "time-goes-back",
+    "lastMs = Math.max(lastMs, Math.floor(now()));",
+    "lastMs = Math.floor(now());",
+    "Times in a journal never fall.",
+    "store/contract",
+  ]),
   ...inFile("src/store/sqlite/verify-journals.ts", [
     "chain-not-verified",
     "chain.hash !== null && !isLink(chain.hash, row)",
@@ -309,6 +313,13 @@ const CORE: readonly Bug[] = [
       "core/match",
     ],
   ),
+  ...inFile("src/core/filter.ts", [
+    "operator-swapped",
+    'case "<":\n      return',
+    'case "<":\n      return !',
+    "A filter compares as it is written.",
+    "core/filter",
+  ]),
   ...inFile("src/core/expr/guards.ts", [
     "guard-off",
     "const DEPTH_MAX = 32;",
@@ -326,7 +337,7 @@ const ENGINE: readonly Bug[] = [
       "if (!Buffer.from(requestHash).equals(hash)) {",
       "if (false) {",
       "A request_id is for one request.",
-      "contract/reasons",
+      "rpc/lifecycle",
     ],
     [
       "lost-race-not-repeated",
